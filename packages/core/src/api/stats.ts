@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** A type alias, so that `Object.entries` keeps `number`. */
+export type ClientStats = Readonly<
+  Record<
+    | 'connects'
+    | 'connectFailures'
+    | 'disconnects'
+    | 'reconnects'
+    | 'publishesSent'
+    | 'publishesAcked'
+    | 'publishesFailed'
+    | 'publishesInflight'
+    | 'publishesQueued'
+    | 'sendQuota'
+    | 'messagesReceived'
+    | 'messagesDelivered'
+    | 'messagesDropped'
+    | 'acksSent'
+    | 'acksIgnored'
+    | 'bytesSent'
+    | 'bytesReceived'
+    | 'packetsSent'
+    | 'packetsReceived'
+    | 'pingsSent'
+    | 'pingTimeouts'
+    | 'subscriptions'
+    | 'resubscribes'
+    | 'protocolErrors'
+    | 'storeErrors'
+    | 'poolFallbacks',
+    number
+  >
+>;
