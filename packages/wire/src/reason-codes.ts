@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import type { PacketType } from './packet-type.ts';
+
+/**
+ * Every Reason Code of MQTT v5.0. Below 0x80 is success, 0x80 and above is failure.
+ * Which packet may carry which code is data beside each packet; see also {@link reasonCodeName}.
+ * @see MQTT v5.0 §2.4, table 2-6
+ */
+export const ReasonCode: {
+  readonly Success: 0x00;
+  readonly NormalDisconnection: 0x00;
+  readonly GrantedQoS0: 0x00;
+  readonly GrantedQoS1: 0x01;
+  readonly GrantedQoS2: 0x02;
+  readonly DisconnectWithWillMessage: 0x04;
+  readonly NoMatchingSubscribers: 0x10;
+  readonly NoSubscriptionExisted: 0x11;
+  readonly ContinueAuthentication: 0x18;
+  readonly ReAuthenticate: 0x19;
+  readonly UnspecifiedError: 0x80;
+  readonly MalformedPacket: 0x81;
+  readonly ProtocolError: 0x82;
+  readonly ImplementationSpecificError: 0x83;
+  readonly UnsupportedProtocolVersion: 0x84;
+  readonly ClientIdentifierNotValid: 0x85;
+  readonly BadUserNameOrPassword: 0x86;
+  readonly NotAuthorized: 0x87;
+  readonly ServerUnavailable: 0x88;
+  readonly ServerBusy: 0x89;
+  readonly Banned: 0x8a;
+  readonly ServerShuttingDown: 0x8b;
+  readonly BadAuthenticationMethod: 0x8c;
+  readonly KeepAliveTimeout: 0x8d;
+  readonly SessionTakenOver: 0x8e;
+  readonly TopicFilterInvalid: 0x8f;
+  readonly TopicNameInvalid: 0x90;
+  readonly PacketIdentifierInUse: 0x91;
+  readonly PacketIdentifierNotFound: 0x92;
+  readonly ReceiveMaximumExceeded: 0x93;
+  readonly TopicAliasInvalid: 0x94;
+  readonly PacketTooLarge: 0x95;
+  readonly MessageRateTooHigh: 0x96;
+  readonly QuotaExceeded: 0x97;
+  readonly AdministrativeAction: 0x98;
+  readonly PayloadFormatInvalid: 0x99;
+  readonly RetainNotSupported: 0x9a;
+  readonly QoSNotSupported: 0x9b;
+  readonly UseAnotherServer: 0x9c;
+  readonly ServerMoved: 0x9d;
+  readonly SharedSubscriptionsNotSupported: 0x9e;
+  readonly ConnectionRateExceeded: 0x9f;
+  readonly MaximumConnectTime: 0xa0;
+  readonly SubscriptionIdentifiersNotSupported: 0xa1;
+  readonly WildcardSubscriptionsNotSupported: 0xa2;
+} = {
+  Success: 0x00,
+  NormalDisconnection: 0x00,
+  GrantedQoS0: 0x00,
+  GrantedQoS1: 0x01,
+  GrantedQoS2: 0x02,
+  DisconnectWithWillMessage: 0x04,
+  NoMatchingSubscribers: 0x10,
+  NoSubscriptionExisted: 0x11,
+  ContinueAuthentication: 0x18,
+  ReAuthenticate: 0x19,
+  UnspecifiedError: 0x80,
+  MalformedPacket: 0x81,
+  ProtocolError: 0x82,
+  ImplementationSpecificError: 0x83,
+  UnsupportedProtocolVersion: 0x84,
+  ClientIdentifierNotValid: 0x85,
+  BadUserNameOrPassword: 0x86,
+  NotAuthorized: 0x87,
+  ServerUnavailable: 0x88,
+  ServerBusy: 0x89,
+  Banned: 0x8a,
+  ServerShuttingDown: 0x8b,
+  BadAuthenticationMethod: 0x8c,
+  KeepAliveTimeout: 0x8d,
+  SessionTakenOver: 0x8e,
+  TopicFilterInvalid: 0x8f,
+  TopicNameInvalid: 0x90,
+  PacketIdentifierInUse: 0x91,
+  PacketIdentifierNotFound: 0x92,
+  ReceiveMaximumExceeded: 0x93,
+  TopicAliasInvalid: 0x94,
+  PacketTooLarge: 0x95,
+  MessageRateTooHigh: 0x96,
+  QuotaExceeded: 0x97,
+  AdministrativeAction: 0x98,
+  PayloadFormatInvalid: 0x99,
+  RetainNotSupported: 0x9a,
+  QoSNotSupported: 0x9b,
+  UseAnotherServer: 0x9c,
+  ServerMoved: 0x9d,
+  SharedSubscriptionsNotSupported: 0x9e,
+  ConnectionRateExceeded: 0x9f,
+  MaximumConnectTime: 0xa0,
+  SubscriptionIdentifiersNotSupported: 0xa1,
+  WildcardSubscriptionsNotSupported: 0xa2,
+};
+
+const NAMES: ReadonlyMap<number, string> = new Map([
+  [0x00, 'Success'],
+  [0x01, 'Granted QoS 1'],
+  [0x02, 'Granted QoS 2'],
+  [0x04, 'Disconnect with Will Message'],
+  [0x10, 'No matching subscribers'],
+  [0x11, 'No subscription existed'],
+  [0x18, 'Continue authentication'],
+  [0x19, 'Re-authenticate'],
+  [0x80, 'Unspecified error'],
+  [0x81, 'Malformed Packet'],
+  [0x82, 'Protocol Error'],
+  [0x83, 'Implementation specific error'],
+  [0x84, 'Unsupported Protocol Version'],
+  [0x85, 'Client Identifier not valid'],
+  [0x86, 'Bad User Name or Password'],
+  [0x87, 'Not authorized'],
+  [0x88, 'Server unavailable'],
+  [0x89, 'Server busy'],
+  [0x8a, 'Banned'],
+  [0x8b, 'Server shutting down'],
+  [0x8c, 'Bad authentication method'],
+  [0x8d, 'Keep Alive timeout'],
+  [0x8e, 'Session taken over'],
+  [0x8f, 'Topic Filter invalid'],
+  [0x90, 'Topic Name invalid'],
+  [0x91, 'Packet Identifier in use'],
+  [0x92, 'Packet Identifier not found'],
+  [0x93, 'Receive Maximum exceeded'],
+  [0x94, 'Topic Alias invalid'],
+  [0x95, 'Packet too large'],
+  [0x96, 'Message rate too high'],
+  [0x97, 'Quota exceeded'],
+  [0x98, 'Administrative action'],
+  [0x99, 'Payload format invalid'],
+  [0x9a, 'Retain not supported'],
+  [0x9b, 'QoS not supported'],
+  [0x9c, 'Use another server'],
+  [0x9d, 'Server moved'],
+  [0x9e, 'Shared Subscriptions not supported'],
+  [0x9f, 'Connection rate exceeded'],
+  [0xa0, 'Maximum connect time'],
+  [0xa1, 'Subscription Identifiers not supported'],
+  [0xa2, 'Wildcard Subscriptions not supported'],
+]);
+
+/**
+ * The standard's name of a Reason Code, for messages and logs.
+ *
+ * 0x00 means different things per packet: `packet` picks the name ("Granted QoS 0" in SUBACK, "Normal
+ * disconnection" in DISCONNECT, else "Success"). A code the standard does not define gives
+ * "Unknown reason code 0x7f".
+ *
+ * @example
+ * ```ts
+ * reasonCodeName(0x87); // "Not authorized"
+ * reasonCodeName(0x00, "suback"); // "Granted QoS 0"
+ * ```
+ * @see MQTT v5.0 §2.4, table 2-6
+ */
+export function reasonCodeName(code: number, packet?: PacketType): string {
+  if (code === ReasonCode.Success) {
+    if (packet === 'suback') return 'Granted QoS 0';
+    if (packet === 'disconnect') return 'Normal disconnection';
+  }
+  return NAMES.get(code) ?? `Unknown reason code ${hexByte(code)}`;
+}
+
+/** A byte as the standard writes it: `0x0a`. */
+export function hexByte(value: number): string {
+  return `0x${value.toString(16).padStart(2, '0')}`;
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { ReasonCode } from './reason-codes.ts';
+
+/**
+ * Bytes that are not a legal packet, or a packet that may not be sent.
+ *
+ * `reasonCode` is what the DISCONNECT (before the session is up: the CONNACK) that answers it should carry:
+ * 0x81 Malformed Packet, 0x82 Protocol Error, 0x84 Unsupported Protocol Version, 0x94 Topic Alias invalid,
+ * 0x95 Packet too large. Thrown while encoding, it is the code a strict peer would have answered with.
+ * @see MQTT v5.0 §4.13
+ */
+export class WireError extends Error {
+  /** Code for the DISCONNECT or CONNACK that reports the error, 0x80 or above. */
+  readonly reasonCode: number;
+
+  static {
+    // On the prototype, as built-in errors have it: not an own property of every instance.
+    Object.defineProperty(this.prototype, 'name', { value: 'WireError', writable: true, configurable: true });
+  }
+
+  constructor(reasonCode: number, message: string) {
+    super(message);
+    this.reasonCode = reasonCode;
+  }
+}
+
+/** A packet that cannot be parsed, 0x81. */
+export function malformed(message: string): WireError {
+  return new WireError(ReasonCode.MalformedPacket, message);
+}
+
+/** A packet that parses and says what it may not, 0x82. */
+export function protocolError(message: string): WireError {
+  return new WireError(ReasonCode.ProtocolError, message);
+}
