@@ -1,1 +1,43 @@
-console.log("to be written");
+// SPDX-License-Identifier: Apache-2.0
+// `npm test` and `npm run demo` start here, on whatever Node (20.19 or later) a fresh clone finds. This file fetches the
+// pinned pnpm, installs from the lockfile, and hands over to a script of package.json, which then runs on the Node 24
+// that the devDependency `nodejs` placed in node_modules/.bin.
+//
+//     node scripts/pnpm.mjs run:test
+import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+
+const PNPM = 'pnpm@12.21.0';
+const root = join(import.meta.dirname, '..');
+const windows = process.platform === 'win32';
+
+const env = {
+  ...process.env,
+  // Nothing phones home, and nothing asks: without a terminal pnpm would refuse to replace an old node_modules.
+  DO_NOT_TRACK: '1',
+  TURBO_TELEMETRY_DISABLED: '1',
+  TURBO_NO_UPDATE_NOTIFIER: '1',
+  npm_config_update_notifier: 'false',
+  npm_config_confirm_modules_purge: 'false',
+};
+
+/** Runs the pinned pnpm and resolves to its exit code; a signal counts as 128 + its number, as in a shell. */
+function pnpm(...args) {
+  return new Promise((resolve, reject) => {
+    // npx is a .cmd file on Windows, which only a shell starts.
+    const child = spawn('npx', ['-y', PNPM, ...args], { cwd: root, env, stdio: 'inherit', shell: windows });
+    // The terminal signals the whole group; this process only has to outlive the child to report its exit code.
+    for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
+    child.once('error', reject);
+    child.once('exit', (code, signal) => resolve(code ?? 128 + constants.signals[signal]));
+  });
+}
+
+const script = process.argv[2];
+if (script === undefined) {
+  console.error('usage: node scripts/pnpm.mjs <script of package.json> [arguments]');
+  process.exit(2);
+}
+const installed = await pnpm('install', '--frozen-lockfile');
+process.exitCode = installed === 0 ? await pnpm('run', script, ...process.argv.slice(3)) : installed;
