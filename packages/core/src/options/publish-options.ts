@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a publish may carry. On the hot path: a publish without options costs the topic check and nothing else, and none
+// allocates for options that are absent (benchmark: publish-options).
+
+import { isValidTopicName } from '@mqttv5/wire';
+import type { PublishProperties } from '@mqttv5/wire';
+
+import type { Payload } from '../api/common.ts';
+import type { PublishOptions } from '../api/publish.ts';
+import { MqttError, mqttError, withDelivery } from '../errors.ts';
+import {
+  checkBinary,
+  checkBoolean,
+  checkInteger,
+  checkObject,
+  checkOneOf,
+  checkSignal,
+  checkString,
+  checkTopicField,
+  checkUserProperties,
+  fieldTooLong,
+  invalidOption,
+  isBytes,
+  MAXIMUM_FIELD_BYTES,
+  MAXIMUM_UINT16,
+  MAXIMUM_UINT32,
+  shown,
+  unknownKey,
+  utf8Length,
+} from './check.ts';
+import { TopicCache } from './topic-cache.ts';
+
+const PUBLISH_KEYS: Readonly<Record<keyof PublishOptions, true>> = {
+  qos: true,
+  retain: true,
+  topicAlias: true,
+  messageExpiryInterval: true,
+  contentType: true,
+  payloadFormatIndicator: true,
+  responseTopic: true,
+  correlationData: true,
+  userProperties: true,
+  signal: true,
+};
+
+/** Every key of `PublishOptions`, for those who extend them. */
+export const KNOWN_PUBLISH_KEYS: readonly string[] = Object.keys(PUBLISH_KEYS);
+
+// Pure memory of pure answers: shared by all clients of the process without coupling them.
+const validTopics = new TopicCache();
+
+/**
+ * Checks everything about a publish and gives the properties as PUBLISH carries them; undefined when there are none.
+ * `topicAlias` is among them when it was asked for. Binary fields and pairs are copied, the payload is not.
+ *
+ * @throws MqttError `INVALID_TOPIC`, `INVALID_OPTION`, `FIELD_TOO_LONG`, `TOPIC_ALIAS_INVALID`; `delivery` is "notSent"
+ * @see MQTT v5.0 §3.3.2
+ */
+export function resolvePublish(
+  topic: string,
+  payload: Payload,
+  options: PublishOptions | undefined,
+): PublishProperties | undefined {
+  try {
+    if (!validTopics.has(topic)) checkTopic(topic);
+    if (typeof payload !== 'string' && !(payload instanceof Uint8Array)) checkPayload(payload);
+    return options === undefined ? undefined : resolvePublishOptions(options);
+  } catch (error) {
+    // Whatever is wrong with the arguments, nothing has left.
+    if (error instanceof MqttError) withDelivery(error, 'notSent');
+    throw error;
+  }
+}
+
+/** The same for a publish whose topic and payload are checked elsewhere. */
+export function resolvePublishOptions(options: PublishOptions): PublishProperties | undefined {
+  checkObject(options, 'PublishOptions');
+  let properties: PublishProperties | undefined;
+  // The keys that are there, not the keys there could be: most publishes set one or two.
+  for (const key in options) {
+    if (!Object.hasOwn(PUBLISH_KEYS, key)) throw unknownKey(key, KNOWN_PUBLISH_KEYS, 'PublishOptions');
+    const name = key as keyof PublishOptions; // an own key of the table of exactly these
+    if (options[name] === undefined) continue;
+    if (name === 'qos' || name === 'retain' || name === 'signal') checkFlag(options, name);
+    else {
+      properties ??= {};
+      addProperty(properties, options, name);
+    }
+  }
+  return properties;
+}
+
+/**
+ * @throws MqttError `INVALID_TOPIC`, `FIELD_TOO_LONG`
+ * @see MQTT v5.0 §4.7, §3.3.2.1
+ */
+export function checkTopic(topic: string): void {
+  const given: unknown = topic;
+  if (typeof given !== 'string') throw mqttError('INVALID_TOPIC', `A topic must be a string, not ${shown(given)}`);
+  const bytes = utf8Length(given);
+  if (bytes > MAXIMUM_FIELD_BYTES) throw fieldTooLong('The topic', bytes);
+  if (bytes < 0) throw mqttError('INVALID_TOPIC', `Topic ${shown(given)} has U+0000 or a lone surrogate`);
+  if (!isValidTopicName(given)) {
+    throw mqttError(
+      'INVALID_TOPIC',
+      given === ''
+        ? 'The topic is empty'
+        : `Topic ${shown(given)} has a wildcard: + and # are for filters, not for topics`,
+    );
+  }
+  validTopics.add(given);
+}
+
+/** @throws MqttError `INVALID_OPTION` */
+export function checkPayload(payload: Payload): void {
+  const given: unknown = payload;
+  if (typeof given === 'string' || isBytes(given)) return;
+  const hint =
+    given instanceof ArrayBuffer
+      ? '; wrap it: new Uint8Array(buffer)'
+      : typeof given === 'object' && given !== null
+        ? '; JSON.stringify() it, or use Typed with a codec'
+        : '';
+  throw invalidOption(`The payload must be a string or a Uint8Array, not ${shown(given)}${hint}`);
+}
+
+function checkFlag(options: PublishOptions, name: 'qos' | 'retain' | 'signal'): void {
+  switch (name) {
+    case 'qos':
+      if (options.qos !== 0 && options.qos !== 1 && options.qos !== 2) checkOneOf(options.qos, 'qos', [0, 1, 2]);
+      return;
+    case 'retain':
+      checkBoolean(options.retain, 'retain');
+      return;
+    case 'signal':
+      checkSignal(options.signal);
+  }
+}
+
+function addProperty(
+  properties: PublishProperties,
+  options: PublishOptions,
+  name: Exclude<keyof PublishOptions, 'qos' | 'retain' | 'signal'>,
+): void {
+  switch (name) {
+    case 'topicAlias':
+      properties.topicAlias = checkTopicAlias(options);
+      return;
+    case 'messageExpiryInterval':
+      properties.messageExpiryInterval = checkInteger(options.messageExpiryInterval, name, 0, MAXIMUM_UINT32);
+      return;
+    case 'contentType':
+      properties.contentType = checkString(options.contentType, name);
+      return;
+    case 'payloadFormatIndicator':
+      properties.payloadFormatIndicator = checkOneOf(options.payloadFormatIndicator, name, [0, 1]);
+      return;
+    case 'responseTopic':
+      properties.responseTopic = checkTopicField(options.responseTopic, name);
+      return;
+    case 'correlationData':
+      properties.correlationData = checkBinary(options.correlationData, name);
+      return;
+    case 'userProperties':
+      properties.userProperties = checkUserProperties(options.userProperties ?? [], name);
+  }
+}
+
+/** What the broker allows shows at the connection; 0 and above two bytes never work (§3.3.2.3.4). */
+function checkTopicAlias(options: PublishOptions): number {
+  const alias: unknown = options.topicAlias;
+  if (typeof alias !== 'number' || !Number.isInteger(alias) || alias < 1 || alias > MAXIMUM_UINT16) {
+    throw mqttError(
+      'TOPIC_ALIAS_INVALID',
+      `topicAlias must be an integer from 1 to ${MAXIMUM_UINT16}, not ${shown(alias)}`,
+    );
+  }
+  if (options.qos === 1 || options.qos === 2) {
+    // A resent packet may not rely on an alias of an earlier connection (§3.3.2.3.4), and these may be resent.
+    throw mqttError('TOPIC_ALIAS_INVALID', `topicAlias is for QoS 0, not for QoS ${options.qos}`);
+  }
+  return alias;
+}
