@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { defineConfig } from 'vitest/config';
+import type { ViteUserConfig } from 'vitest/config';
 
 // Tests run on the sources: packages find each other through the export condition `@mqttv5/source`, nothing is built first.
 const conditions = ['@mqttv5/source', 'module', 'node', 'development|production'];
 
-export default defineConfig({
+const config: ViteUserConfig = defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
@@ -27,3 +28,5 @@ export default defineConfig({
     restoreMocks: true,
   },
 });
+
+export default config;

@@ -59,8 +59,8 @@ export async function run(command: string, args: readonly string[], options: Run
 
   try {
     // 'close' and not 'exit': by then the output is complete.
-    const [code] = await once(child, 'close');
-    return { code: typeof code === 'number' ? code : 1, output };
+    const [code] = (await once(child, 'close')) as [code: number | null];
+    return { code: code ?? 1, output };
   } catch (error) {
     return { code: 127, output: `${output}${String(error)}\n` };
   } finally {
