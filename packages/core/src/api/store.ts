@@ -13,4 +13,6 @@ export interface SessionStore {
   close(): MaybePromise<void>;
 }
 
-export type SessionOperation = { readonly type: 'put'; readonly key: string; readonly value: Uint8Array };
+export type SessionOperation =
+  | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array }
+  | { readonly type: 'delete'; readonly key: string };
