@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// Checks the packages as they would be published: packed, unpacked, and looked at from the outside. Wants them built.
+//
+//     npx -y pnpm@12.21.0 run packages
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, posix } from 'node:path';
+import { publint } from 'publint';
+import { formatMessage } from 'publint/utils';
+import { root, run } from '../lib/run.ts';
+import { single, sum } from '../lib/tally.ts';
+import type { Tally } from '../lib/tally.ts';
+import { codeBlocks } from './code-blocks.ts';
+import { compile, COMPILERS, linkDependencies } from './compile.ts';
+import type { Compiler } from './compile.ts';
+import { contentProblems } from './contents.ts';
+import { pack, publishedFolders } from './pack.ts';
+import type { PackedPackage } from './pack.ts';
+
+/** Prints every problem; each gate of each package counts as one check. */
+export async function checkPackages(): Promise<Tally> {
+  const directory = mkdtempSync(join(tmpdir(), 'mqttv5-packages-'));
+  try {
+    const tallies: Tally[] = [await gate('knip: nothing unused, nothing undeclared', checkKnip)];
+    const packed: PackedPackage[] = [];
+    const nodeModules = join(directory, 'node_modules');
+    for (const folder of publishedFolders()) {
+      tallies.push(await gate(`pack: ${folder}`, async () => void packed.push(await pack(folder, nodeModules))));
+    }
+    for (const each of packed) {
+      tallies.push(await gate(`contents: ${each.name}`, () => contentProblems(each.directory).join('\n')));
+      tallies.push(await gate(`publint: ${each.name}`, () => checkPublint(each)));
+      tallies.push(await gate(`attw: ${each.name}`, () => checkTypes(each)));
+    }
+    for (const compiler of COMPILERS) tallies.push(...(await checkConsumers(compiler, packed, directory)));
+    linkDependencies(root, nodeModules);
+    for (const folder of readdirSync(join(root, 'packages')))
+      linkDependencies(join(root, 'packages', folder), nodeModules);
+    tallies.push(...(await checkCodeBlocks(directory)));
+    return sum(tallies);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+/** Runs one gate and prints what it found. What it throws is a finding, too. */
+async function gate(name: string, check: () => string | void | Promise<string | void>): Promise<Tally> {
+  let problems: string;
+  try {
+    problems = ((await check()) ?? '').trim();
+  } catch (error) {
+    problems = String(error);
+  }
+  console.log(`${problems === '' ? '✓' : '✗'} ${name}`);
+  if (problems !== '') console.log(problems.replaceAll(/^/gm, '    '));
+  return single(problems === '');
+}
+
+async function checkKnip(): Promise<string> {
+  const { code, output } = await run('knip', ['--no-progress', '--no-config-hints'], { capture: true });
+  return code === 0 ? '' : output;
+}
+
+async function checkPublint({ directory }: PackedPackage): Promise<string> {
+  const { messages, pkg } = await publint({ pkgDir: directory, pack: false, strict: true });
+  // A manifest is a record of anything, to publint as well.
+  return messages.map((message) => formatMessage(message, pkg as Record<string, unknown>, { color: false })).join('\n');
+}
+
+/** The packages are ES modules only, on purpose: Node 22 and later `require` those as well. */
+async function checkTypes({ tarball }: PackedPackage): Promise<string> {
+  const args = [tarball, '--profile', 'esm-only', '--no-definitely-typed', '--format', 'ascii', '--no-color'];
+  const { code, output } = await run('attw', args, { capture: true });
+  return code === 0 ? '' : output;
+}
+
+/** A program that uses the packages, under every compiler and resolution, with and without Node's types. */
+async function checkConsumers(
+  compiler: Compiler,
+  packed: readonly PackedPackage[],
+  directory: string,
+): Promise<Tally[]> {
+  // Everything is imported, and declarations are checked: each of them has to stand on its own.
+  const everything = packed.map(({ name }, index) => `import * as p${index} from '${name}';\nexport { p${index} };\n`);
+  const files = {
+    'everything.ts': everything.join(''),
+    'consumer.ts': readFileSync(join(root, 'conformance', 'src', 'consumer.ts'), 'utf8'),
+  };
+  const browser = { lib: ['es2022', 'dom'], types: [], skipLibCheck: false };
+  const variants = [
+    { name: 'nodenext', options: { ...browser, module: 'nodenext' } },
+    { name: 'bundler', options: { ...browser, module: 'esnext', moduleResolution: 'bundler' } },
+    {
+      name: 'nodenext, with the types of Node and without those of the browser',
+      options: {
+        module: 'nodenext',
+        lib: ['es2022'],
+        types: ['node'],
+        typeRoots: [join(root, 'node_modules', '@types')],
+        // @types/node has its own opinion of the oldest compilers.
+        skipLibCheck: true,
+      },
+    },
+  ];
+  const tallies: Tally[] = [];
+  for (const [index, { name, options }] of variants.entries()) {
+    const project = { directory: join(directory, `${compiler}-${index}`), files, compilerOptions: options };
+    tallies.push(await gate(`consumer: ${compiler}, ${name}`, () => compile(compiler, project)));
+  }
+  return tallies;
+}
+
+/** Every TypeScript block of every README and of the documentation compiles against the packed packages. */
+async function checkCodeBlocks(directory: string): Promise<Tally[]> {
+  const files: Record<string, string> = {};
+  for (const path of documents()) {
+    for (const { line, code } of codeBlocks(readFileSync(join(root, path), 'utf8'))) {
+      files[`blocks/${path.replace(/\.md$/, '')}.${line}.ts`] = `${code}\nexport {};\n`;
+    }
+  }
+  if (Object.keys(files).length === 0) return [];
+  const options = {
+    module: 'nodenext',
+    lib: ['es2023', 'esnext.disposable', 'dom'],
+    types: ['node'],
+    skipLibCheck: true,
+  };
+  const problems = await compile('typescript', { directory, files, compilerOptions: options });
+  const complaint = (file: string): string =>
+    problems
+      .split('\n')
+      .filter((text) => text.startsWith(`${file}(`))
+      .join('\n');
+  const tallies: Tally[] = [];
+  for (const file of Object.keys(files)) tallies.push(await gate(`code block: ${file}`, () => complaint(file)));
+  const others = problems
+    .split('\n')
+    .filter((text) => text !== '' && !text.startsWith('blocks/') && !text.startsWith(' '));
+  if (others.length > 0) tallies.push(await gate('code blocks', () => others.join('\n')));
+  return tallies;
+}
+
+function documents(): string[] {
+  const docs = existsSync(join(root, 'docs'))
+    ? readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+    : [];
+  const readmes = ['.', ...publishedFolders()].map((folder) => posix.join(folder, 'README.md'));
+  const paths = [...readmes, ...docs.map((name) => `docs/${name.replaceAll('\\', '/')}`)];
+  // A package without a README is reported with its contents.
+  return paths.filter((path) => path.endsWith('.md') && existsSync(join(root, path)));
+}
+
+if (import.meta.main) process.exitCode = (await checkPackages()).failed > 0 ? 1 : 0;
