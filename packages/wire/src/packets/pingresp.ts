@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { SERVER } from '../sides.ts';
+import type { PacketCodec } from './codec.ts';
+
 /**
  * Server to client: yes.
  * @see MQTT v5.0 §3.13
@@ -7,3 +10,13 @@
 export interface PingrespPacket {
   type: 'pingresp';
 }
+
+export const pingresp: PacketCodec<PingrespPacket> = {
+  name: 'PINGRESP',
+  flags: 0,
+  sentBy: SERVER,
+  maximumLength: 0,
+  decode: () => ({ type: 'pingresp' }),
+  measure: () => 0,
+  write: (_packet, _target, offset) => offset,
+};

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { AckProperties } from './ack.ts';
+import { reasonCodeSet } from '../reason-code-set.ts';
+import { ackCodec, type AckProperties } from './ack.ts';
+import type { PacketCodec } from './codec.ts';
 
 /**
  * Answer to a PUBREL: end of a QoS 2 exchange.
@@ -13,3 +15,10 @@ export interface PubcompPacket {
   reasonCode: number;
   properties?: AckProperties;
 }
+
+// §3.7.2.1 [MQTT-3.7.2-1]
+const CODES = reasonCodeSet('PUBCOMP', {
+  either: [0x00, 0x92],
+});
+
+export const pubcomp: PacketCodec<PubcompPacket> = ackCodec('pubcomp', 0, CODES);

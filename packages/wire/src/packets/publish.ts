@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { checkBoolean, checkPacketIdentifier, checkQoS, isBytes, writeUint16 } from '../fields.ts';
+import { type PropertySet, propertySet } from '../property-table.ts';
+import { measureProperties, writeProperties } from '../property-writer.ts';
+import { checkTopicName } from '../topics.ts';
 import type { QoS, UserProperties } from '../types.ts';
+import { measureString, writeString } from '../utf8.ts';
+import { malformed, protocolError } from '../wire-error.ts';
 
 /** @see MQTT v5.0 §3.3.2.3 */
 export interface PublishProperties {
@@ -37,4 +43,56 @@ export interface PublishPacket {
   packetIdentifier: number;
   /** Decoded when first read; validated all the same. */
   properties?: PublishProperties;
+}
+
+export const PROPERTIES: PropertySet<PublishProperties> = propertySet('PUBLISH', [
+  'payloadFormatIndicator',
+  'messageExpiryInterval',
+  'topicAlias',
+  'responseTopic',
+  'correlationData',
+  'userProperties',
+  'subscriptionIdentifiers',
+  'contentType',
+]);
+
+/** Fixed-header flags: DUP, QoS and RETAIN (§3.3.1). */
+export function publishFlags(packet: PublishPacket): number {
+  return (packet.dup ? 8 : 0) | (packet.qos << 1) | (packet.retain ? 1 : 0);
+}
+
+/** Remaining Length of a PUBLISH; checks every field. */
+export function measurePublish(packet: PublishPacket): number {
+  const { topicName, payload, qos, packetIdentifier, properties } = packet;
+  checkQoS(qos, 'PUBLISH qos');
+  checkBoolean(packet.retain, 'PUBLISH retain');
+  checkBoolean(packet.dup, 'PUBLISH dup');
+  if (!isBytes(payload)) throw malformed('PUBLISH payload is not a Uint8Array');
+  let length = measureTopicName(topicName, properties) + payload.length;
+  if (qos === 0) {
+    if (packet.dup) throw malformed('PUBLISH has DUP 1 at QoS 0'); // [MQTT-3.3.1-2]
+    if (packetIdentifier !== 0) throw protocolError('PUBLISH has a Packet Identifier at QoS 0'); // [MQTT-2.2.1-2]
+  } else {
+    checkPacketIdentifier(packetIdentifier, 'PUBLISH');
+    length += 2;
+  }
+  return length + measureProperties(properties, PROPERTIES);
+}
+
+function measureTopicName(topicName: string, properties: PublishProperties | undefined): number {
+  if (topicName === '') {
+    // §3.3.2.1, §3.3.2.3.4
+    if (properties?.topicAlias !== undefined) return 2;
+    throw protocolError('PUBLISH has neither a Topic Name nor a Topic Alias');
+  }
+  const length = measureString(topicName, 'Topic Name');
+  checkTopicName(topicName, 'Topic Name'); // [MQTT-3.3.2-2]
+  return length + 2;
+}
+
+/** Writes the variable header of a PUBLISH that {@link measurePublish} has accepted; the payload comes right behind it. */
+export function writePublishHead(packet: PublishPacket, target: Uint8Array, offset: number): number {
+  let end = writeString(packet.topicName, target, offset);
+  if (packet.qos !== 0) end = writeUint16(packet.packetIdentifier, target, end);
+  return writeProperties(packet.properties, PROPERTIES, target, end);
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { reasonCodeSet } from '../reason-code-set.ts';
 import type { AckProperties } from './ack.ts';
+import type { PacketCodec } from './codec.ts';
+import { codeListCodec } from './code-list.ts';
 
 /**
  * Answer to SUBSCRIBE: one Reason Code per filter, in its order.
@@ -14,3 +17,10 @@ export interface SubackPacket {
   reasonCodes: readonly number[];
   properties?: AckProperties;
 }
+
+// §3.9.3 [MQTT-3.9.3-2]
+const CODES = reasonCodeSet('SUBACK', {
+  server: [0x00, 0x01, 0x02, 0x80, 0x83, 0x87, 0x8f, 0x91, 0x97, 0x9e, 0xa1, 0xa2],
+});
+
+export const suback: PacketCodec<SubackPacket> = codeListCodec('suback', CODES);

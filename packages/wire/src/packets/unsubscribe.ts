@@ -1,6 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { checkPacketIdentifier, readPacketIdentifier, writeUint16 } from '../fields.ts';
+import { readProperties } from '../property-reader.ts';
+import { propertySet } from '../property-table.ts';
+import { measureProperties, writeProperties } from '../property-writer.ts';
+import { CLIENT } from '../sides.ts';
+import { checkTopicFilter } from '../topics.ts';
 import type { UserProperties } from '../types.ts';
+import { measureString, writeString } from '../utf8.ts';
+import { malformed, protocolError } from '../wire-error.ts';
+import type { PacketCodec } from './codec.ts';
 
 /** @see MQTT v5.0 §3.10.2.1 */
 export interface UnsubscribeProperties {
@@ -16,3 +25,42 @@ export interface UnsubscribePacket {
   topicFilters: readonly string[];
   properties?: UnsubscribeProperties;
 }
+
+const PROPERTIES = propertySet<UnsubscribeProperties>('UNSUBSCRIBE', ['userProperties']);
+
+export const unsubscribe: PacketCodec<UnsubscribePacket> = {
+  name: 'UNSUBSCRIBE',
+  flags: 0b0010, // [MQTT-3.10.1-1]
+  sentBy: CLIENT,
+  decode(reader) {
+    const packetIdentifier = readPacketIdentifier(reader, 'UNSUBSCRIBE');
+    const properties = readProperties(reader, PROPERTIES);
+    const topicFilters: string[] = [];
+    while (reader.remaining > 0) {
+      const topicFilter = reader.string('Topic Filter');
+      checkTopicFilter(topicFilter);
+      topicFilters.push(topicFilter);
+    }
+    if (topicFilters.length === 0) throw protocolError('UNSUBSCRIBE has no Topic Filter'); // [MQTT-3.10.3-2]
+    return properties === undefined
+      ? { type: 'unsubscribe', packetIdentifier, topicFilters }
+      : { type: 'unsubscribe', packetIdentifier, topicFilters, properties };
+  },
+  measure(packet) {
+    checkPacketIdentifier(packet.packetIdentifier, 'UNSUBSCRIBE');
+    if (!Array.isArray(packet.topicFilters)) throw malformed('UNSUBSCRIBE topicFilters is not an array');
+    if (packet.topicFilters.length === 0) throw protocolError('UNSUBSCRIBE has no Topic Filter'); // [MQTT-3.10.3-2]
+    let length = 2 + measureProperties(packet.properties, PROPERTIES);
+    for (const topicFilter of packet.topicFilters) {
+      length += 2 + measureString(topicFilter, 'Topic Filter');
+      checkTopicFilter(topicFilter);
+    }
+    return length;
+  },
+  write(packet, target, offset) {
+    let end = writeUint16(packet.packetIdentifier, target, offset);
+    end = writeProperties(packet.properties, PROPERTIES, target, end);
+    for (const topicFilter of packet.topicFilters) end = writeString(topicFilter, target, end);
+    return end;
+  },
+};

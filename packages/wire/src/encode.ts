@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { PacketType } from './packet-type.ts';
+import { measurePublish, type PublishPacket, publishFlags, writePublishHead } from './packets/publish.ts';
+import { codecFor, type PlainPacket } from './packets/table.ts';
+import type { PacketCodec } from './packets/codec.ts';
+import { ReasonCode } from './reason-codes.ts';
+import type { Bytes, Packet } from './types.ts';
+import {
+  MAXIMUM_VARIABLE_BYTE_INTEGER,
+  variableByteIntegerLength,
+  writeVariableByteInteger,
+} from './variable-byte-integer.ts';
+import { malformed, WireError } from './wire-error.ts';
+
+/**
+ * The bytes of a packet, in one buffer of exactly that size.
+ *
+ * `properties: {}`, properties that are all `undefined`, and an empty `userProperties` are written as no properties, and
+ * are absent when decoded again.
+ * @throws WireError for what the standard forbids: lone surrogates, U+0000 or more than 65,535 bytes in a string, a
+ * wildcard in a topic name, Packet Identifier 0, a Reason Code or property the packet may not carry, a value out of range
+ */
+export function encode(packet: Packet): Bytes {
+  const remaining = measure(packet);
+  const target = new Uint8Array(1 + variableByteIntegerLength(remaining) + remaining);
+  write(packet, remaining, target, 0);
+  return target;
+}
+
+/**
+ * Bytes that {@link encode} would make of the packet, fixed header included: what a peer's Maximum Packet Size counts.
+ * Checks the packet as `encode` does.
+ * @throws WireError as {@link encode}
+ * @see MQTT v5.0 §2.1.4, §3.1.2.11.4
+ */
+export function encodedLength(packet: Packet): number {
+  const remaining = measure(packet);
+  return 1 + variableByteIntegerLength(remaining) + remaining;
+}
+
+/**
+ * Writes a packet at `offset` of `target`, for writers that fill a buffer of their own; {@link encodedLength} says how
+ * much room it takes. Nothing is written unless the whole packet is legal and fits.
+ * @returns the offset after the packet
+ * @throws WireError as {@link encode}
+ * @throws RangeError if `target` ends before the packet does
+ */
+export function encodeInto(packet: Packet, target: Uint8Array, offset: number): number {
+  const remaining = measure(packet);
+  checkRoom(1 + variableByteIntegerLength(remaining) + remaining, target, offset);
+  return write(packet, remaining, target, offset);
+}
+
+/**
+ * Writes a PUBLISH up to where its payload begins, so that a large payload can follow by reference:
+ * `encodedLength(packet) - packet.payload.length` bytes. The Remaining Length in it counts the payload.
+ * @returns the offset after what was written
+ * @throws WireError as {@link encode}
+ * @throws RangeError if `target` ends before that
+ */
+export function encodePublishHead(packet: PublishPacket, target: Uint8Array, offset: number): number {
+  const remaining = measure(packet);
+  checkRoom(1 + variableByteIntegerLength(remaining) + remaining - packet.payload.length, target, offset);
+  return writeHead(packet, remaining, target, offset);
+}
+
+function measure(packet: Packet): number {
+  const remaining = packet.type === 'publish' ? measurePublish(packet) : knownCodec(packet).measure(packet);
+  if (remaining > MAXIMUM_VARIABLE_BYTE_INTEGER) {
+    throw new WireError(ReasonCode.PacketTooLarge, `Remaining Length ${remaining} is above 268435455`);
+  }
+  return remaining;
+}
+
+function write(packet: Packet, remaining: number, target: Uint8Array, offset: number): number {
+  if (packet.type === 'publish') {
+    const end = writeHead(packet, remaining, target, offset);
+    target.set(packet.payload, end);
+    return end + packet.payload.length;
+  }
+  const codec = knownCodec(packet);
+  target[offset] = (PacketType[packet.type] << 4) | codec.flags;
+  return codec.write(packet, target, writeVariableByteInteger(remaining, target, offset + 1));
+}
+
+function writeHead(packet: PublishPacket, remaining: number, target: Uint8Array, offset: number): number {
+  target[offset] = (PacketType.publish << 4) | publishFlags(packet);
+  return writePublishHead(packet, target, writeVariableByteInteger(remaining, target, offset + 1));
+}
+
+function knownCodec(packet: PlainPacket): PacketCodec<PlainPacket> {
+  const codec = codecFor(packet);
+  if (codec === undefined) throw malformed(`${String(packet.type)} is not a packet type`);
+  return codec;
+}
+
+function checkRoom(length: number, target: Uint8Array, offset: number): void {
+  if (offset < 0 || offset + length > target.length) {
+    throw new RangeError(`A packet of ${length} bytes does not fit at offset ${offset} of ${target.length} bytes`);
+  }
+}
