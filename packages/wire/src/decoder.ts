@@ -80,7 +80,7 @@ export class Decoder {
   #join: Bytes = EMPTY;
   #joined = 0;
 
-  #error: unknown;
+  #error: Error | undefined;
 
   constructor(options: DecoderOptions = {}) {
     const { from, maximumPacketSize = Number.POSITIVE_INFINITY, lenient = false } = options;
@@ -145,7 +145,7 @@ export class Decoder {
       return this.#readBody(view);
     } catch (error) {
       this.#release();
-      this.#error = error;
+      this.#error = error as Error; // nothing else is thrown in there
       throw error;
     }
   }

@@ -71,12 +71,12 @@ function measureProperty(property: Property, value: unknown, packet: string): nu
     case 'pairs':
       return measurePairs(value, field);
     case 'topicName': {
-      const bytes = measureString(value as string, field); // checks the type
-      checkTopicName(value as string, field);
+      const bytes = measureString(value, field);
+      checkTopicName(value as string, field); // measureString has checked the type
       return 3 + bytes;
     }
     default:
-      return 3 + measureString(value as string, field); // checks the type
+      return 3 + measureString(value, field);
   }
 }
 
@@ -87,7 +87,7 @@ function measureIdentifier(value: unknown, field: string): number {
 function measureIdentifiers(value: unknown, field: string): number {
   if (!Array.isArray(value)) throw malformed(`${field} is not an array`);
   let length = 0;
-  for (const identifier of value) length += 1 + measureIdentifier(identifier, field);
+  for (const identifier of value as readonly unknown[]) length += 1 + measureIdentifier(identifier, field);
   return length;
 }
 
@@ -96,7 +96,8 @@ function measurePairs(value: unknown, field: string): number {
   let length = 0;
   for (const pair of value as readonly unknown[]) {
     if (!Array.isArray(pair) || pair.length !== 2) throw malformed(`${field} has an entry that is not a pair`);
-    length += 5 + measureString(pair[0], field) + measureString(pair[1], field);
+    const [name, text] = pair as readonly unknown[];
+    length += 5 + measureString(name, field) + measureString(text, field);
   }
   return length;
 }

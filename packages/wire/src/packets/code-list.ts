@@ -2,12 +2,12 @@
 
 // What SUBACK and UNSUBACK have in common: all but the codes (§3.9, §3.11). Their Property Length is always there.
 
-import { checkPacketIdentifier, readPacketIdentifier, writeUint16 } from '../fields.ts';
+import { checkArray, checkPacketIdentifier, readPacketIdentifier, writeUint16 } from '../fields.ts';
 import { readProperties } from '../property-reader.ts';
 import { measureProperties, writeProperties } from '../property-writer.ts';
 import { checkReasonCode, type ReasonCodeSet } from '../reason-code-set.ts';
 import { EITHER, SERVER } from '../sides.ts';
-import { malformed, protocolError } from '../wire-error.ts';
+import { protocolError } from '../wire-error.ts';
 import { ackProperties } from './ack.ts';
 import type { PacketCodec } from './codec.ts';
 import type { SubackPacket } from './suback.ts';
@@ -40,10 +40,10 @@ export function codeListCodec<P extends SubackPacket | UnsubackPacket>(
     },
     measure(packet) {
       checkPacketIdentifier(packet.packetIdentifier, name);
-      if (!Array.isArray(packet.reasonCodes)) throw malformed(`${name} reasonCodes is not an array`);
-      if (packet.reasonCodes.length === 0) throw noCodes(name);
-      for (const code of packet.reasonCodes) checkReasonCode(code, codes, EITHER);
-      return 2 + measureProperties(packet.properties, set) + packet.reasonCodes.length;
+      const reasonCodes = checkArray(packet.reasonCodes, `${name} reasonCodes`);
+      if (reasonCodes.length === 0) throw noCodes(name);
+      for (const code of reasonCodes) checkReasonCode(code, codes, EITHER);
+      return 2 + measureProperties(packet.properties, set) + reasonCodes.length;
     },
     write(packet, target, offset) {
       let end = writeUint16(packet.packetIdentifier, target, offset);

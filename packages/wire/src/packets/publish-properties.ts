@@ -146,7 +146,7 @@ class LazyTarget {
 }
 
 const TRAPS: ProxyHandler<LazyTarget> = {
-  get: (target, key) => Reflect.get(LazyTarget.fill(target), key),
+  get: (target, key): unknown => Reflect.get(LazyTarget.fill(target), key),
   set: (target, key, value) => Reflect.set(LazyTarget.fill(target), key, value),
   has: (target, key) => Reflect.has(LazyTarget.fill(target), key),
   ownKeys: (target) => Reflect.ownKeys(LazyTarget.fill(target)),

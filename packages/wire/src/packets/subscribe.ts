@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { checkBoolean, checkPacketIdentifier, readPacketIdentifier, writeUint16 } from '../fields.ts';
+import { checkArray, checkBoolean, checkPacketIdentifier, readPacketIdentifier, writeUint16 } from '../fields.ts';
 import { readProperties } from '../property-reader.ts';
 import { propertySet } from '../property-table.ts';
 import { measureProperties, writeProperties } from '../property-writer.ts';
@@ -65,10 +65,10 @@ export const subscribe: PacketCodec<SubscribePacket> = {
   },
   measure(packet) {
     checkPacketIdentifier(packet.packetIdentifier, 'SUBSCRIBE');
-    if (!Array.isArray(packet.filters)) throw malformed('SUBSCRIBE filters is not an array');
-    if (packet.filters.length === 0) throw protocolError('SUBSCRIBE has no Topic Filter'); // [MQTT-3.8.3-2]
+    const filters = checkArray(packet.filters, 'SUBSCRIBE filters');
+    if (filters.length === 0) throw protocolError('SUBSCRIBE has no Topic Filter'); // [MQTT-3.8.3-2]
     let length = 2 + measureProperties(packet.properties, PROPERTIES);
-    for (const filter of packet.filters) length += measureFilter(filter);
+    for (const filter of filters) length += measureFilter(filter);
     return length;
   },
   write(packet, target, offset) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { checkPacketIdentifier, readPacketIdentifier, writeUint16 } from '../fields.ts';
+import { checkArray, checkPacketIdentifier, readPacketIdentifier, writeUint16 } from '../fields.ts';
 import { readProperties } from '../property-reader.ts';
 import { propertySet } from '../property-table.ts';
 import { measureProperties, writeProperties } from '../property-writer.ts';
@@ -8,7 +8,7 @@ import { CLIENT } from '../sides.ts';
 import { checkTopicFilter } from '../topics.ts';
 import type { UserProperties } from '../types.ts';
 import { measureString, writeString } from '../utf8.ts';
-import { malformed, protocolError } from '../wire-error.ts';
+import { protocolError } from '../wire-error.ts';
 import type { PacketCodec } from './codec.ts';
 
 /** @see MQTT v5.0 §3.10.2.1 */
@@ -48,10 +48,10 @@ export const unsubscribe: PacketCodec<UnsubscribePacket> = {
   },
   measure(packet) {
     checkPacketIdentifier(packet.packetIdentifier, 'UNSUBSCRIBE');
-    if (!Array.isArray(packet.topicFilters)) throw malformed('UNSUBSCRIBE topicFilters is not an array');
-    if (packet.topicFilters.length === 0) throw protocolError('UNSUBSCRIBE has no Topic Filter'); // [MQTT-3.10.3-2]
+    const topicFilters = checkArray(packet.topicFilters, 'UNSUBSCRIBE topicFilters');
+    if (topicFilters.length === 0) throw protocolError('UNSUBSCRIBE has no Topic Filter'); // [MQTT-3.10.3-2]
     let length = 2 + measureProperties(packet.properties, PROPERTIES);
-    for (const topicFilter of packet.topicFilters) {
+    for (const topicFilter of topicFilters) {
       length += 2 + measureString(topicFilter, 'Topic Filter');
       checkTopicFilter(topicFilter);
     }
