@@ -37,6 +37,7 @@ export async function checkPackages(): Promise<Tally> {
     for (const folder of readdirSync(join(root, 'packages')))
       linkDependencies(join(root, 'packages', folder), nodeModules);
     tallies.push(...(await checkCodeBlocks(directory)));
+    tallies.push(await gate('links between documents', brokenLinks));
     return sum(tallies);
   } finally {
     rmSync(directory, { recursive: true, force: true });
@@ -140,12 +141,23 @@ async function checkCodeBlocks(directory: string): Promise<Tally[]> {
   return tallies;
 }
 
+/** Relative links of every document lead to something. Others are not followed: tests talk to nobody. */
+function brokenLinks(): string {
+  return documents()
+    .flatMap((path) =>
+      [...readFileSync(join(root, path), 'utf8').matchAll(/\]\((?![a-z]+:|#)([^)#\s]+)/g)]
+        .filter(([, target = '']) => !existsSync(join(root, posix.dirname(path), target)))
+        .map(([, target]) => `${path}: ${target}`),
+    )
+    .join('\n');
+}
+
 function documents(): string[] {
   const docs = existsSync(join(root, 'docs'))
     ? readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
     : [];
   const readmes = ['.', ...publishedFolders()].map((folder) => posix.join(folder, 'README.md'));
-  const paths = [...readmes, ...docs.map((name) => `docs/${name.replaceAll('\\', '/')}`)];
+  const paths = ['CONTRIBUTING.md', ...readmes, ...docs.map((name) => `docs/${name.replaceAll('\\', '/')}`)];
   // A package without a README is reported with its contents.
   return paths.filter((path) => path.endsWith('.md') && existsSync(join(root, path)));
 }
