@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // `npm test` and `npm run demo` start here, on whatever Node (20.19 or later) a fresh clone finds. This file fetches the
-// pinned pnpm, installs from the lockfile, and hands over to a script of package.json, which then runs on the Node 24
-// that the devDependency `nodejs` placed in node_modules/.bin.
+// pinned pnpm, installs from the lockfile, and hands over to a script beside this one, which then runs on the Node 24 that
+// the devDependency `nodejs` placed in node_modules/.bin.
 //
-//     node scripts/pnpm.mjs run:test
+//     node scripts/pnpm.mjs test
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { join } from 'node:path';
@@ -34,10 +34,16 @@ function pnpm(...args) {
   });
 }
 
-const script = process.argv[2];
-if (script === undefined) {
-  console.error('usage: node scripts/pnpm.mjs <script of package.json> [arguments]');
+const [script, ...rest] = process.argv.slice(2);
+if (script !== 'test' && script !== 'demo') {
+  console.error('usage: node scripts/pnpm.mjs test|demo');
   process.exit(2);
 }
 const installed = await pnpm('install', '--frozen-lockfile');
-process.exitCode = installed === 0 ? await pnpm('run', script, ...process.argv.slice(3)) : installed;
+if (installed === 0) {
+  // `exec` and not `run`: after a failure `run` adds lines, and the last one is the script's.
+  process.exitCode = await pnpm('exec', 'node', `scripts/${script}.ts`, ...rest);
+} else {
+  process.exitCode = installed;
+  if (script === 'test') console.log('0 passed, 1 failed, 0 skipped');
+}
