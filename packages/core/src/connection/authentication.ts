@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Enhanced authentication (§4.12): what an AUTH must say, and how the user's `Authenticator` is called.
+
+import type { AuthPacket, AuthProperties, Bytes } from '@mqttv5/wire';
+import { ReasonCode } from '@mqttv5/wire';
+import type { Authenticator } from '../api/connect.ts';
+import type { MaybePromise } from '../api/common.ts';
+import { isMqttError, mqttError, ProtocolError } from '../errors.ts';
+import type { AnyMqttError } from '../errors.ts';
+
+/** What is wrong with an AUTH from the broker in an exchange of `method`; undefined when nothing is. */
+export function authViolation(
+  packet: AuthPacket,
+  method: string | undefined,
+  allowed: ReadonlySet<number>,
+  problemInformation: boolean,
+): ProtocolError | undefined {
+  // [MQTT-4.12.0-6]: none at all without a method in CONNECT.
+  if (method === undefined) return violation('AUTH, but CONNECT named no Authentication Method');
+  const named = packet.properties?.authenticationMethod;
+  // [MQTT-4.12.0-5]
+  if (named !== method) return violation(wrongMethod('AUTH', named, method));
+  // [MQTT-4.12.0-2]; 0x19 is the client's alone (§3.15.2.1).
+  if (!allowed.has(packet.reasonCode)) return violation(`AUTH with code ${hex(packet.reasonCode)} at this point`);
+  // [MQTT-3.1.2-29]
+  const { reasonString, userProperties } = packet.properties ?? {};
+  if (!problemInformation && (reasonString !== undefined || userProperties !== undefined))
+    return violation('AUTH with Reason String or User Property, which Request Problem Information 0 forbids');
+  return undefined;
+}
+
+/** In words for an error's `detail`. */
+export function wrongMethod(packet: string, named: string | undefined, method: string): string {
+  const said = named === undefined ? 'no Authentication Method' : `Authentication Method "${named}"`;
+  return `${packet} with ${said}, CONNECT named "${method}"`;
+}
+
+export function authPacket(reasonCode: number, method: string, data: Uint8Array | undefined): AuthPacket {
+  const properties: AuthProperties = { authenticationMethod: method };
+  if (data !== undefined) properties.authenticationData = data;
+  return { type: 'auth', reasonCode, properties };
+}
+
+/**
+ * One exchange with the user's authenticator, on behalf of a CONNECT or of a re-authentication.
+ *
+ * A step ends as the authenticator's does, or with the error that `cancel` was given, whichever comes first; an
+ * authenticator that never answers holds up nothing.
+ */
+export class AuthenticationExchange {
+  readonly #authenticator: Authenticator;
+  readonly #controller = new AbortController();
+  #rejectStep: ((reason: unknown) => void) | undefined;
+
+  constructor(authenticator: Authenticator) {
+    this.#authenticator = authenticator;
+  }
+
+  get method(): string {
+    return this.#authenticator.method;
+  }
+
+  begin(): Promise<Uint8Array | undefined> {
+    return this.#step('begin', () => this.#authenticator.begin({ signal: this.#controller.signal }));
+  }
+
+  continue(packet: AuthPacket): Promise<Uint8Array | undefined> {
+    const data = challenge(packet.properties?.authenticationData);
+    return this.#step('continue', () => this.#authenticator.continue(data, { signal: this.#controller.signal }));
+  }
+
+  /** The data that concludes the exchange: CONNACK's or the last AUTH's. */
+  verify(data: Uint8Array | undefined): Promise<void> {
+    return this.#step('verifyServerFinal', () => this.#authenticator.verifyServerFinal?.(challenge(data)));
+  }
+
+  get verifies(): boolean {
+    return this.#authenticator.verifyServerFinal !== undefined;
+  }
+
+  /** Ends the step that runs, and the authenticator's `signal`, with `reason`. */
+  cancel(reason: unknown): void {
+    this.#controller.abort(reason);
+    this.#rejectStep?.(reason);
+  }
+
+  async #step<T>(name: string, call: () => MaybePromise<T>): Promise<T> {
+    this.#controller.signal.throwIfAborted();
+    try {
+      return await Promise.race([call(), this.#cancelled()]);
+    } catch (error) {
+      if (this.#controller.signal.aborted) throw this.#controller.signal.reason;
+      throw authFailed(`The authenticator's ${name} failed`, error);
+    } finally {
+      this.#rejectStep = undefined;
+    }
+  }
+
+  #cancelled(): Promise<never> {
+    return new Promise((_resolve, reject) => {
+      this.#rejectStep = reject;
+    });
+  }
+}
+
+/** A copy: the chunk it came in is not the authenticator's to keep. */
+function challenge(data: Uint8Array | undefined): Bytes | undefined {
+  return data === undefined ? undefined : new Uint8Array(data);
+}
+
+function authFailed(message: string, cause: unknown): AnyMqttError {
+  // An authenticator of this library says it better.
+  if (isMqttError(cause) && cause.code === 'AUTH_FAILED') return cause;
+  return mqttError('AUTH_FAILED', cause instanceof Error ? `${message}: ${cause.message}` : message, { cause });
+}
+
+function violation(detail: string): ProtocolError {
+  return new ProtocolError(ReasonCode.ProtocolError, detail);
+}
+
+export function hex(code: number): string {
+  return `0x${code.toString(16).padStart(2, '0')}`;
+}

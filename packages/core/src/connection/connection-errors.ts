@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How the end of a connection, or of an attempt at one, is told.
+
+import type { ConnackPacket, DisconnectPacket, PacketType } from '@mqttv5/wire';
+import { reasonCodeName } from '@mqttv5/wire';
+import { mqttError, ReasonCodeError } from '../errors.ts';
+import type { AnyMqttError, ReasonErrorCode } from '../errors.ts';
+import { hex } from './authentication.ts';
+
+/** `cause`: what the transport said; undefined when it said nothing. */
+export function connectionLost(cause?: unknown): AnyMqttError {
+  if (cause === undefined) return mqttError('CONNECTION_LOST', 'The connection was lost');
+  const message = cause instanceof Error ? `The connection was lost: ${cause.message}` : 'The connection was lost';
+  return mqttError('CONNECTION_LOST', message, { cause });
+}
+
+/** What ends a wait for the broker when `error` has ended the connection. */
+export function lostBy(error: AnyMqttError): AnyMqttError {
+  // The user's own end, and a loss that is called so already.
+  return error.code === 'CLOSED' || error.code === 'CONNECTION_LOST' ? error : connectionLost(error);
+}
+
+/** CONNACK of 0x80 or above, with all that it says (§3.2.2). */
+export function connectRefused(packet: ConnackPacket): AnyMqttError {
+  return answered('CONNECT_REFUSED', 'The broker refused the connection', packet);
+}
+
+/** The broker's DISCONNECT (§3.14.2). */
+export function disconnected(packet: DisconnectPacket, code: ReasonErrorCode): AnyMqttError {
+  return answered(code, 'The broker ended the connection', packet);
+}
+
+function answered(code: ReasonErrorCode, what: string, packet: ConnackPacket | DisconnectPacket): AnyMqttError {
+  const { reasonCode } = packet;
+  const { reasonString, userProperties, serverReference } = packet.properties ?? {};
+  const because = `${what}: ${reasonCodeText(reasonCode, packet.type)}`;
+  const message = reasonString === undefined ? because : `${because}: ${reasonString}`;
+  return new ReasonCodeError(code, message, { reasonCode, reasonString, userProperties, serverReference });
+}
+
+/** As in "Not authorized (0x87)". */
+export function reasonCodeText(code: number, packet: PacketType): string {
+  return `${reasonCodeName(code, packet)} (${hex(code)})`;
+}

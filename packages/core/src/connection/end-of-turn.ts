@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// When to write what a turn of the event loop has produced.
+
+/**
+ * Promise reactions waited for where the platform cannot say that all have run: enough for a loop that awaits
+ * `publish()` through a few async functions to get its next packet into the same write.
+ */
+const REACTIONS = 8;
+
+type NextTick = (callback: () => void) => void;
+
+/**
+ * Calls back when the code that runs now and the promise reactions that follow from it are done, before any further event
+ * is handled.
+ *
+ * A plain microtask is too early: `for (…) await client.publish(…)` would have one packet in each write. Node, Bun and
+ * Deno run a tick that was set in a microtask after the last microtask.
+ */
+export const atEndOfTurn: (callback: () => void) => void = findEndOfTurn();
+
+function findEndOfTurn(): (callback: () => void) => void {
+  const nextTick = findNextTick();
+  if (!nextTick) return (callback) => afterReactions(REACTIONS, callback);
+  return (callback) => queueMicrotask(() => nextTick(callback));
+}
+
+/** Looked up rather than imported, since browsers have none. */
+function findNextTick(): NextTick | undefined {
+  const host: unknown = Reflect.get(globalThis, 'process');
+  if (typeof host !== 'object' || host === null || !('nextTick' in host)) return undefined;
+  // What bundlers put in the place of Node's `process` counts ticks in their own way.
+  if ('browser' in host || typeof host.nextTick !== 'function') return undefined;
+  // Node documents this signature; the further arguments are not used.
+  const nextTick = host.nextTick as NextTick;
+  return (callback) => nextTick(callback);
+}
+
+function afterReactions(count: number, callback: () => void): void {
+  queueMicrotask(count === 0 ? callback : () => afterReactions(count - 1, callback));
+}

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The way out of one Network Connection: packets become bytes, the bytes of a turn become one write.
+//
+//   send() ──encode──▶ open buffer ──full, or end of the turn──▶ queue ──connection has room──▶ Connection.write ──written──▶ pool
+//                      └─ large payload: by reference, in slices ─┘
+//
+// Little is handed to the connection ahead of time (`WINDOW_BYTES`, `WINDOW_WRITES`). So a slow peer shows as writes that end
+// one after the other, which tells a slow connection from a dead one, and a stalled peer fills one buffer after the other
+// instead of a buffer per turn.
+
+import { encode, encodeInto, encodePublishHead } from '@mqttv5/wire';
+import type { Packet, PublishPacket } from '@mqttv5/wire';
+import type { Connection } from '../api/transport.ts';
+import type { AnyMqttError } from '../errors.ts';
+import type { Counters } from '../stats.ts';
+import { BUFFER_SIZE, releaseBuffer, takeBuffer } from './buffer-pool.ts';
+import { atEndOfTurn } from './end-of-turn.ts';
+
+/**
+ * Payloads from this size on are not copied: `Connection.write` gets views of them. They must not change before
+ * `flushed`. Below it a copy is cheaper than a further write.
+ */
+export const PAYLOAD_BY_REFERENCE_FROM: number = BUFFER_SIZE;
+
+/** Handed over and not yet written, at most. On a link of 13 kB/s that is 10 s, the longest default ping timeout. */
+const WINDOW_BYTES = 128 * 1024;
+const WINDOW_WRITES = 16;
+
+/** Bytes on their way, in the order of the stream. */
+interface Segment {
+  readonly bytes: Uint8Array;
+  /** The pool's, to be given back. */
+  readonly buffer: Uint8Array<ArrayBuffer> | undefined;
+  /** How many of the bytes are packets other than PUBLISH. */
+  readonly controlBytes: number;
+}
+
+interface FlushWaiter {
+  /** `#written` at which it is done. */
+  readonly at: number;
+  readonly callback: (error?: AnyMqttError) => void;
+}
+
+export interface OutboxHandlers {
+  /** Unsent bytes fell below the mark after `send` had returned false. */
+  room(): void;
+  /** `Connection.write` threw: the connection is of no more use. */
+  writeFailed(error: unknown): void;
+  /** Packets other than PUBLISH exceed `writeHighWaterMark` by themselves: the peer sends and does not read. */
+  controlOverflow(unsentBytes: number): void;
+  /** Bytes were handed to the connection. */
+  handedOver(): void;
+}
+
+export class Outbox {
+  readonly #connection: Connection;
+  readonly #handlers: OutboxHandlers;
+  readonly #counters: Counters;
+  readonly #highWaterMark: number;
+
+  /** The buffer being filled; `#end` bytes of it are taken, `#openControl` of those by packets other than PUBLISH. */
+  #open: Uint8Array<ArrayBuffer> | undefined;
+  #end = 0;
+  #openControl = 0;
+  /** Sealed, and waiting for room in the window. */
+  #queue: Segment[] = [];
+
+  // Counted from the start of the connection.
+  #accepted = 0;
+  #written = 0;
+  #unsentControl = 0;
+  /** Writes that have ended; whoever waits for progress compares. */
+  #writesEnded = 0;
+  #handedOver = 0;
+  #writesOpen = 0;
+
+  #flushScheduled = false;
+  #pumping = false;
+  #toldFull = false;
+  #ending = false;
+  #closed = false;
+  #waiters: FlushWaiter[] = [];
+  // One function a connection, not one a turn.
+  readonly #flushAtEnd = (): void => {
+    this.#flushScheduled = false;
+    this.flush();
+  };
+
+  constructor(connection: Connection, handlers: OutboxHandlers, counters: Counters, highWaterMark: number) {
+    this.#connection = connection;
+    this.#handlers = handlers;
+    this.#counters = counters;
+    this.#highWaterMark = highWaterMark;
+  }
+
+  /** Accepted and not yet reported as written. */
+  get unsentBytes(): number {
+    return this.#accepted - this.#written;
+  }
+
+  get hasRoom(): boolean {
+    return !this.#closed && this.unsentBytes < this.#highWaterMark;
+  }
+
+  /** How many writes have ended; grows as long as the peer takes anything. */
+  get writesEnded(): number {
+    return this.#writesEnded;
+  }
+
+  /** All bytes accepted by now are in the connection's hands. */
+  get drained(): boolean {
+    return this.#handedOver === this.#accepted;
+  }
+
+  /** Total of bytes accepted: what `writtenUpTo` is asked about. */
+  get position(): number {
+    return this.#accepted;
+  }
+
+  /** Whether everything accepted before `position` has been written. */
+  writtenUpTo(position: number): boolean {
+    return this.#written >= position;
+  }
+
+  /** Takes a packet. False when there is no room for a further PUBLISH. HOT PATH. @throws WireError for what may not be sent */
+  send(packet: Packet): boolean {
+    if (this.#closed || this.#ending) return false;
+    if (packet.type !== 'publish') {
+      if (!this.#addControl(packet)) return false;
+    } else if (packet.payload.length >= PAYLOAD_BY_REFERENCE_FROM) {
+      this.#addByReference(packet);
+    } else {
+      this.#add(packet);
+    }
+    this.#counters.packetsSent++;
+    if (!this.#flushScheduled) {
+      this.#flushScheduled = true;
+      atEndOfTurn(this.#flushAtEnd);
+    }
+    if (this.#accepted - this.#written < this.#highWaterMark) return true;
+    this.#toldFull = true;
+    return false;
+  }
+
+  /** Hands over what the connection has room for, now. */
+  flush(): void {
+    this.#pump(false);
+  }
+
+  /** Calls back once everything accepted so far is written, or with the error that ends the connection. Never at once. */
+  flushed(callback: (error?: AnyMqttError) => void): void {
+    this.#waiters.push({ at: this.#accepted, callback });
+    if (this.unsentBytes === 0) queueMicrotask(() => this.#answerWaiters());
+  }
+
+  /** Hands over everything, then ends the connection's sending side. Takes nothing more. */
+  finish(): void {
+    if (this.#ending || this.#closed) return;
+    this.#ending = true;
+    this.#pump(true);
+    if (!this.#closed) this.#connection.end();
+  }
+
+  /** The connection is over: forgets everything unsent. */
+  close(error: AnyMqttError): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.#open) releaseBuffer(this.#open);
+    for (const segment of this.#queue) if (segment.buffer) releaseBuffer(segment.buffer);
+    this.#open = undefined;
+    this.#queue = [];
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiters) waiter.callback(error);
+  }
+
+  /** False when the peer has left too many of them unread. */
+  #addControl(packet: Packet): boolean {
+    const before = this.#accepted;
+    const inOpenBuffer = this.#add(packet);
+    const length = this.#accepted - before;
+    this.#unsentControl += length;
+    if (inOpenBuffer) this.#openControl += length;
+    if (this.#unsentControl < this.#highWaterMark) return true;
+    this.#handlers.controlOverflow(this.#unsentControl);
+    return false;
+  }
+
+  /** Encodes into the open buffer. False when the packet went into the queue by itself. HOT PATH. */
+  #add(packet: Packet): boolean {
+    const atLeast = packet.type === 'publish' ? packet.payload.length + packet.topicName.length : 0;
+    const length = this.#encode(packet, atLeast, encodeInto);
+    if (length === 0) {
+      this.#addLarge(packet);
+      return false;
+    }
+    this.#accepted += length;
+    return true;
+  }
+
+  /**
+   * Lets `write` encode at `#end` of a buffer with enough room, and returns how many bytes that took; 0 when no buffer is
+   * large enough. A packet is not measured first: the encoder does that anyway, and says when the room is too small.
+   */
+  #encode<P extends Packet>(
+    packet: P,
+    atLeast: number,
+    write: (packet: P, target: Uint8Array, offset: number) => number,
+  ): number {
+    // Most often this is exact, so that hardly a buffer ends with an exception.
+    if (this.#end + atLeast > BUFFER_SIZE) this.#nextBuffer();
+    for (;;) {
+      const target = (this.#open ??= takeBuffer());
+      const start = this.#end;
+      try {
+        this.#end = write(packet, target, start);
+        return this.#end - start;
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error;
+        if (start === 0) return 0;
+        this.#nextBuffer();
+      }
+    }
+  }
+
+  #nextBuffer(): void {
+    this.#seal();
+    this.#pump(false);
+  }
+
+  /** Larger than a buffer without being a large payload: thousands of filters or user properties. */
+  #addLarge(packet: Packet): void {
+    const bytes = encode(packet);
+    this.#seal();
+    this.#queue.push({ bytes, buffer: undefined, controlBytes: packet.type === 'publish' ? 0 : bytes.length });
+    this.#accepted += bytes.length;
+  }
+
+  #addByReference(packet: PublishPacket): void {
+    const { payload } = packet;
+    const headLength = this.#encode(packet, packet.topicName.length, encodePublishHead);
+    if (headLength === 0) return this.#addLarge(packet);
+    this.#accepted += headLength + payload.length;
+    this.#seal();
+    // In slices, so that a payload of many megabytes shows progress too.
+    for (let start = 0; start < payload.length; start += WINDOW_BYTES) {
+      const bytes = payload.subarray(start, start + WINDOW_BYTES);
+      this.#queue.push({ bytes, buffer: undefined, controlBytes: 0 });
+    }
+    this.#pump(false);
+  }
+
+  /** Moves what the open buffer holds to the queue. */
+  #seal(): void {
+    const buffer = this.#open;
+    if (!buffer || this.#end === 0) return;
+    this.#queue.push({ bytes: buffer.subarray(0, this.#end), buffer, controlBytes: this.#openControl });
+    this.#open = undefined;
+    this.#end = 0;
+    this.#openControl = 0;
+  }
+
+  /** Writes in order while the window allows. A connection may call `written`, or close, inside `write`. */
+  #pump(all: boolean): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    let wrote = false;
+    try {
+      while (!this.#closed) {
+        const full = this.#writesOpen >= WINDOW_WRITES || this.#handedOver - this.#written >= WINDOW_BYTES;
+        if (full && !all) break;
+        if (this.#queue.length === 0) this.#seal();
+        const segment = this.#queue.shift();
+        if (!segment) break;
+        wrote = true;
+        this.#write(segment);
+      }
+    } finally {
+      this.#pumping = false;
+    }
+    if (wrote && !this.#closed) this.#handlers.handedOver();
+  }
+
+  #write(segment: Segment): void {
+    const { length } = segment.bytes;
+    this.#handedOver += length;
+    this.#writesOpen++;
+    this.#counters.bytesSent += length;
+    let ended = false;
+    try {
+      this.#connection.write(segment.bytes, () => {
+        // A connection that calls back twice would give the buffer to two owners.
+        if (ended) return;
+        ended = true;
+        this.#writeEnded(segment);
+      });
+    } catch (error) {
+      this.#handlers.writeFailed(error);
+    }
+  }
+
+  #writeEnded(segment: Segment): void {
+    if (segment.buffer) releaseBuffer(segment.buffer);
+    this.#written += segment.bytes.length;
+    this.#unsentControl -= segment.controlBytes;
+    this.#writesOpen--;
+    this.#writesEnded++;
+    if (this.#closed) return;
+    if (this.#waiters.length > 0) this.#answerWaiters();
+    // What waits is written first: a turn that is about to fill up again must not starve it.
+    if (this.#queue.length > 0 || (this.#end > 0 && !this.#flushScheduled)) this.#pump(this.#ending);
+    if (!this.#toldFull || this.#ending || !this.hasRoom) return;
+    this.#toldFull = false;
+    // Not inside the `send` that made the connection call back at once: what it is about to send comes first.
+    if (this.#pumping) queueMicrotask(() => this.#handlers.room());
+    else this.#handlers.room();
+  }
+
+  #answerWaiters(): void {
+    let done = 0;
+    for (const waiter of this.#waiters) {
+      if (waiter.at > this.#written) break;
+      done++;
+    }
+    for (const waiter of this.#waiters.splice(0, done)) waiter.callback();
+  }
+}

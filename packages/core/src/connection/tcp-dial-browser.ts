@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What stands for `tcp-dial.ts` where there are no sockets: browsers and runtimes like them.
+
+import type { Dial } from '../api/transport.ts';
+import { mqttError } from '../errors.ts';
+
+/** Rejects: there is no TCP here. @throws MqttError `INVALID_OPTION` @internal */
+export const tcpDial: Dial = () =>
+  Promise.reject(mqttError('INVALID_OPTION', 'TCP is not available here; give `dial`, for example webSocketDial()'));
