@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Makes the parts of one client and ties them together. The only place that knows all of them.
+
+import type { ClientOptions } from './api/options.ts';
+import type { Payload } from './api/common.ts';
+import type { PublishOptions, PublishResult } from './api/publish.ts';
+import type { ClientStats } from './api/stats.ts';
+import type { BrokerAddress } from './broker-url.ts';
+import { type AnyMqttError, isMqttError } from './errors.ts';
+import { resolveClientOptions, type ResolvedClientOptions } from './options/client-options.ts';
+import { type PoolMember, PublisherPool } from './publisher-pool.ts';
+import { Counters } from './stats.ts';
+import type { SubscriptionPort } from './subscriptions/registry.ts';
+import { SubscriptionRegistry } from './subscriptions/registry.ts';
+import type { Environment } from './supervisor/environment.ts';
+import { EventHub } from './supervisor/event-hub.ts';
+import { Publishing } from './supervisor/publishing.ts';
+import { SessionHost } from './supervisor/session-host.ts';
+import { Supervisor } from './supervisor/supervisor.ts';
+
+export class ClientParts {
+  readonly options: ResolvedClientOptions;
+  readonly environment: Environment;
+  readonly counters: Counters = new Counters();
+  readonly events: EventHub;
+  readonly host: SessionHost;
+  readonly registry: SubscriptionRegistry;
+  readonly publishing: Publishing;
+  readonly supervisor: Supervisor;
+  readonly pool: PublisherPool | undefined;
+  readonly #whenEnded: ((error: AnyMqttError) => void)[] = [];
+
+  constructor(options: ClientOptions, environment: Environment, makeMember: (options: ClientOptions) => PoolMember) {
+    this.options = resolveClientOptions(options);
+    this.pool = this.#publisherPool(options, makeMember);
+    this.environment = environment;
+    this.events = new EventHub(this.options.logger, environment.reportUnheard);
+    this.host = this.#sessionHost();
+    this.registry = new SubscriptionRegistry(this.#subscriptionPort(), this.options);
+    this.publishing = this.#publishing();
+    this.supervisor = new Supervisor(this);
+  }
+
+  /** Calls back each time the client has ended: what waits elsewhere for a message ends with it. */
+  whenEnded(callback: (error: AnyMqttError) => void): void {
+    this.#whenEnded.push(callback);
+  }
+
+  /** The supervisor's word that there is a connection. */
+  connected(broker: BrokerAddress, clientId: string): void {
+    this.pool?.follow(broker, clientId);
+  }
+
+  /** The supervisor's word that the client has ended. Resolves when nothing of it is left beside its own connection. */
+  async ended(error: AnyMqttError): Promise<void> {
+    for (const callback of this.#whenEnded) callback(error);
+    await this.pool?.end();
+  }
+
+  /** Over the pool where there is one; over the client's own connection where that could not send it at all. */
+  publish(topic: string, payload: Payload, options: PublishOptions | undefined): Promise<PublishResult> {
+    if (this.pool === undefined || this.supervisor.state !== 'connected') return this.publishing.publish(topic, payload, options);
+    return this.pool.publish(topic, payload, options).catch((error: unknown) => {
+      if (isMqttError(error) && error.code === 'NO_HEALTHY_PUBLISHERS') return this.publishing.publish(topic, payload, options);
+      throw error;
+    });
+  }
+
+  tryPublish(topic: string, payload: Payload, options: Omit<PublishOptions, 'qos' | 'signal'> | undefined): boolean {
+    return this.pool?.tryPublish(topic, payload, options) || this.publishing.tryPublish(topic, payload, options);
+  }
+
+  /** What is asked of the broker and awaited by the application: reading goes on meanwhile, in spite of "pause". */
+  async brokerWait<T>(operation: Promise<T>): Promise<T> {
+    this.registry.brokerWaitBegin();
+    try {
+      return await operation;
+    } finally {
+      this.registry.brokerWaitEnd();
+    }
+  }
+
+  stats(): ClientStats {
+    if (!this.options.stats) return new Counters().snapshot();
+    const engine = this.host.engine;
+    return {
+      ...this.counters.snapshot(),
+      publishesInflight: engine?.inflight ?? 0,
+      publishesQueued: engine?.queued ?? 0,
+      sendQuota: engine?.sendQuota ?? 0,
+      subscriptions: this.registry.subscriptionCount,
+    };
+  }
+
+  #publisherPool(options: ClientOptions, makeMember: (options: ClientOptions) => PoolMember): PublisherPool | undefined {
+    const settings = this.options.publisherPool;
+    if (settings === undefined) return undefined;
+    const countFallback = (): void => {
+      this.counters.poolFallbacks += 1;
+    };
+    return new PublisherPool({ settings, options: { ...options }, makeMember, countFallback });
+  }
+
+  #sessionHost(): SessionHost {
+    return new SessionHost(this.options, this.environment, this.counters, {
+      deliver: (packet, topic, exchange) => this.registry.deliver(packet, topic, exchange),
+      publishSettled: (exchange, outcome) => this.publishing.settled(exchange, outcome),
+      requestSettled: (request, outcome) => this.registry.handleRequestSettled(request, outcome),
+      violation: (reasonCode, detail) => this.supervisor.violation(reasonCode, detail),
+      restored: (report) => this.supervisor.restored(report),
+      crashed: (error) => this.supervisor.crashed(error),
+    });
+  }
+
+  #publishing(): Publishing {
+    const parts = this;
+    return new Publishing(this.options, {
+      host: this.host,
+      get state() {
+        return parts.supervisor.state;
+      },
+      get link() {
+        return parts.supervisor.link;
+      },
+      emit: (event, payload) => this.events.emit(event, payload),
+      brokerWaitBegin: () => this.registry.brokerWaitBegin(),
+      brokerWaitEnd: () => this.registry.brokerWaitEnd(),
+    });
+  }
+
+  #subscriptionPort(): SubscriptionPort {
+    const parts = this;
+    const { host, events, environment } = this;
+    return {
+      request: (request) => host.engine?.request(request, host.now()),
+      withdrawRequest: (request) => host.engine?.withdrawRequest(request) ?? false,
+      acknowledge: (exchange, reasonCode) => host.engine?.acknowledge(exchange, reasonCode, host.now()),
+      get canPause() {
+        return parts.supervisor.link?.canPause;
+      },
+      get state() {
+        return parts.supervisor.state;
+      },
+      pauseReading: () => this.supervisor.link?.pause(),
+      resumeReading: () => this.supervisor.link?.resume(),
+      emitDrop: (message, subscription) => events.emitNow('drop', { message, subscription }),
+      emitUnmatched: (message) => events.emitNow('unmatched', message),
+      emitHandlerError: (error, message) => events.emit('handlerError', { error, message }),
+      emitSubscribeError: (subscription, error) => events.emit('subscribeError', { subscription, error }),
+      emitAckStalled: (event) => events.emit('ackStalled', event),
+      clock: environment.clock,
+      counters: this.counters,
+      random: environment.random,
+    };
+  }
+}

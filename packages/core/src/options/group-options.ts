@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import type { GroupMember, GroupOptions } from '../api/group.ts';
+import { checkBoolean, checkInteger, checkKnownKeys, checkObject, checkOneOf, checkString, invalidOption } from './check.ts';
+
+export interface ResolvedGroupOptions {
+  readonly shared: NonNullable<GroupOptions['shared']>;
+  readonly publishPolicy: 'broadcast' | 'roundRobin' | 'hashByTopic';
+  /** How many members have to succeed in a broadcast. */
+  readonly needed: number;
+  readonly sequentialLifecycle: boolean;
+}
+
+const OPTION_KEYS: ReadonlySet<string> = new Set<keyof GroupOptions>(['shared', 'publishPolicy', 'success', 'sequentialLifecycle']);
+const MEMBER_KEYS: ReadonlySet<string> = new Set<keyof GroupMember>(['name', 'brokers', 'options']);
+
+/** @throws MqttError `INVALID_OPTION` */
+export function resolveGroupOptions(options: GroupOptions = {}, members: readonly GroupMember[]): ResolvedGroupOptions {
+  checkObject(options, 'GroupOptions');
+  checkKnownKeys(options, OPTION_KEYS, 'GroupOptions');
+  return {
+    shared: { ...options.shared },
+    publishPolicy: checkOneOf(options.publishPolicy ?? 'broadcast', 'publishPolicy', ['broadcast', 'roundRobin', 'hashByTopic']),
+    needed: neededSuccesses(options.success ?? 'all', members.length),
+    sequentialLifecycle: checkBoolean(options.sequentialLifecycle ?? false, 'sequentialLifecycle'),
+  };
+}
+
+/** The members with their names. @throws MqttError `INVALID_OPTION` for no member, a name twice, an unknown key */
+export function resolveGroupMembers(members: readonly GroupMember[]): readonly (GroupMember & { readonly name: string })[] {
+  const given: unknown = members;
+  if (!Array.isArray(given) || given.length === 0) throw invalidOption('A group needs at least one member');
+  const names = new Set<string>();
+  return members.map((member, index) => {
+    checkObject(member, 'GroupMember');
+    checkKnownKeys(member, MEMBER_KEYS, 'GroupMember');
+    const name = checkString(member.name ?? `member-${index + 1}`, 'name');
+    if (names.has(name)) throw invalidOption(`Two members are named "${name}"`);
+    names.add(name);
+    return { ...member, name };
+  });
+}
+
+function neededSuccesses(success: NonNullable<GroupOptions['success']>, members: number): number {
+  if (success === 'all') return members;
+  if (success === 'any') return 1;
+  checkObject(success, 'success');
+  checkKnownKeys(success, new Set(['quorum']), 'success');
+  return checkInteger(success.quorum, 'success.quorum', 1, members);
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Publish-only connections beside a client's own, to the same broker. A member has no session, no will, no store and nobody's
+// listeners: it publishes. What it cannot send at all goes to the next member, and in the end to the client itself; what it
+// has sent, or what the broker has refused, goes nowhere else.
+
+import type { Payload } from './api/common.ts';
+import type { ClientOptions } from './api/options.ts';
+import type { PublishOptions, PublishResult } from './api/publish.ts';
+import type { BrokerAddress } from './broker-url.ts';
+import { isMqttError, mqttError } from './errors.ts';
+import { fnv1a } from './fnv1a.ts';
+import type { ResolvedPublisherPool } from './options/client-options.ts';
+
+/** What the pool needs of a client; `Client` fits. */
+export interface PoolMember {
+  readonly connected: boolean;
+  connect(): Promise<unknown>;
+  disconnect(): Promise<void>;
+  publish(topic: string, payload: Payload, options?: PublishOptions): Promise<PublishResult>;
+  tryPublish(topic: string, payload: Payload, options?: Omit<PublishOptions, 'qos' | 'signal'>): boolean;
+}
+
+export interface PublisherPoolSetup {
+  readonly settings: ResolvedPublisherPool;
+  /** The client's own options, as the application gave them. */
+  readonly options: ClientOptions;
+  readonly makeMember: (options: ClientOptions) => PoolMember;
+  /** A publish that no member could send goes over the client's own connection. */
+  readonly countFallback: () => void;
+}
+
+export class PublisherPool {
+  readonly #setup: PublisherPoolSetup;
+  #members: readonly PoolMember[] = [];
+  #broker: string | undefined;
+  #next = 0;
+
+  constructor(setup: PublisherPoolSetup) {
+    this.#setup = setup;
+  }
+
+  /** The client is connected: so are the members soon, to the same broker. They keep trying by themselves. */
+  follow(broker: BrokerAddress, clientId: string): void {
+    if (this.#broker === broker.url.href) return;
+    this.#leave();
+    this.#broker = broker.url.href;
+    const { settings, makeMember } = this.#setup;
+    this.#members = Array.from({ length: settings.size }, (_, index) => makeMember(this.#memberOptions(broker, settings.clientId(clientId, index + 1))));
+    for (const member of this.#members) member.connect().catch(() => undefined); // it has given up for good: publishes fall back
+  }
+
+  /** Ends the members; publishes under way end with them, as on a client that is closed. */
+  async end(): Promise<void> {
+    const members = this.#members;
+    this.#members = [];
+    this.#broker = undefined;
+    await Promise.all(members.map((member) => member.disconnect()));
+  }
+
+  /** @throws MqttError `NO_HEALTHY_PUBLISHERS` when no member could send it at all; everything a publish throws */
+  async publish(topic: string, payload: Payload, options: PublishOptions | undefined): Promise<PublishResult> {
+    for (const member of this.#candidates(topic)) {
+      try {
+        return await member.publish(topic, payload, options);
+      } catch (error) {
+        if (!couldNotSend(error)) throw error;
+      }
+    }
+    this.#setup.countFallback();
+    throw mqttError('NO_HEALTHY_PUBLISHERS', 'No member of the publisher pool could send', { delivery: 'notSent' });
+  }
+
+  tryPublish(topic: string, payload: Payload, options?: Omit<PublishOptions, 'qos' | 'signal'>): boolean {
+    for (const member of this.#candidates(topic)) if (member.tryPublish(topic, payload, options)) return true;
+    this.#setup.countFallback();
+    return false;
+  }
+
+  /** The chosen member first, then the others; only those that are connected. */
+  #candidates(topic: string): readonly PoolMember[] {
+    const members = this.#members;
+    if (members.length === 0) return members;
+    const hashed = this.#setup.settings.routing === 'hashByTopic';
+    const first = hashed ? fnv1a(topic) % members.length : this.#next;
+    if (!hashed) this.#next = (this.#next + 1) % members.length;
+    return [...members.slice(first), ...members.slice(0, first)].filter((member) => member.connected);
+  }
+
+  /** V-126: everything about how to connect and to publish; nothing about the session, the will, the store or the listeners. */
+  #memberOptions(broker: BrokerAddress, clientId: string): ClientOptions {
+    const { will: _will, store: _store, publisherPool: _pool, ...options } = this.#setup.options;
+    const inOptions = options.username !== undefined || options.password !== undefined;
+    return {
+      ...options,
+      ...(inOptions ? undefined : { username: broker.username, password: broker.password }),
+      brokers: broker.url,
+      clientId,
+      cleanStart: true,
+      cleanStartOnReconnect: true,
+      sessionExpiryInterval: 0,
+      resumeWithoutState: false,
+      retryInitialConnect: true,
+      // Its publishes must not wait for it: they fall back.
+      offlinePublish: 'reject',
+      stats: false,
+    };
+  }
+
+  #leave(): void {
+    this.end().catch(() => undefined); // disconnect() of a member settles without rejecting; nothing is owed here
+  }
+}
+
+/** Another connection may try: nothing has left, and it was not the caller's mistake. */
+function couldNotSend(error: unknown): boolean {
+  return isMqttError(error) && (error.code === 'NOT_CONNECTED' || error.code === 'CLOSED' || error.code === 'WRITE_QUEUE_FULL') && error.delivery === 'notSent';
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One attempt to connect: `prepareConnect`, CONNECT, the AUTH rounds and CONNACK, all within `connectTimeoutMs`.
+
+import type { ConnackPacket, ConnectPacket } from '@mqttv5/wire';
+import type { ConnectCredentials } from '../api/connect.ts';
+import { type BrokerAddress, redactUrl } from '../broker-url.ts';
+import { establish } from '../connection/establish.ts';
+import type { Link } from '../connection/link.ts';
+import { mqttError } from '../errors.ts';
+import type { ResolvedClientOptions } from '../options/client-options.ts';
+import { connectPacket } from '../options/connect-packet.ts';
+import { type ResolvedCredentials, resolveCredentials } from '../options/credentials.ts';
+import type { ConnectPlan } from '../session/effects.ts';
+import type { Counters } from '../stats.ts';
+import type { Environment } from './environment.ts';
+import { orAborted } from './life.ts';
+
+export interface AttemptRequest {
+  readonly broker: BrokerAddress;
+  readonly attempt: number;
+  readonly plan: ConnectPlan;
+  /** Aborts with the error to report: `disconnect()`, or the signal given to `connect()`. */
+  readonly signal: AbortSignal;
+  readonly beforeConnect: () => void | Promise<void>;
+  readonly connectWritten: () => void;
+}
+
+export interface AttemptResult {
+  readonly link: Link;
+  readonly connect: ConnectPacket;
+  readonly connack: ConnackPacket;
+}
+
+/**
+ * @throws MqttError `CONNECT_TIMEOUT`, `PREPARE_CONNECT_FAILED` and everything `establish` throws; the signal's reason when
+ * it aborts. Nothing is left open then.
+ */
+export async function attemptConnect(
+  options: ResolvedClientOptions,
+  environment: Environment,
+  counters: Counters,
+  request: AttemptRequest,
+): Promise<AttemptResult> {
+  const { broker, signal } = request;
+  const deadline = new AbortController();
+  const stop = (): void => deadline.abort(signal.reason);
+  signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
+  const late = `No CONNACK from ${redactUrl(broker.url)} within ${options.connectTimeoutMs} ms`;
+  const cancelTimer = environment.clock.setTimer(options.connectTimeoutMs, () =>
+    deadline.abort(mqttError('CONNECT_TIMEOUT', late)),
+  );
+  try {
+    const credentials = await prepareCredentials(options, request, deadline.signal);
+    const connect = connectPacket(options, {
+      ...credentials,
+      clientId: request.plan.clientId,
+      cleanStart: request.plan.cleanStart,
+      // `establish` fills these in: the authenticator belongs to the connection.
+      authenticationMethod: undefined,
+      authenticationData: undefined,
+    });
+    const { link, connack } = await establish(broker.url, connect, {
+      dial: options.dial ?? environment.dial,
+      tls: options.tls,
+      clock: environment.clock,
+      counters,
+      logger: options.logger,
+      lenient: options.lenient,
+      maximumPacketSize: options.maximumPacketSize,
+      writeHighWaterMark: options.writeHighWaterMark,
+      pingTimeoutMs: options.pingTimeoutMs,
+      disconnectTimeoutMs: options.disconnectTimeoutMs,
+      keepAlive: connect.keepAlive,
+      authenticator: options.authenticator,
+      requestProblemInformation: options.requestProblemInformation,
+      signal: deadline.signal,
+      beforeConnect: request.beforeConnect,
+      connectWritten: request.connectWritten,
+    });
+    return { link, connect, connack };
+  } finally {
+    cancelTimer();
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+/** What is in the URL counts when the options name none (api.md, "Broker and transport"). */
+async function prepareCredentials(
+  options: ResolvedClientOptions,
+  { broker, attempt }: AttemptRequest,
+  signal: AbortSignal,
+): Promise<ResolvedCredentials> {
+  const inOptions = options.username !== undefined || options.password !== undefined;
+  const { username, password } = inOptions ? options : broker;
+  const connect: ConnectCredentials = { username, password, userProperties: options.userProperties };
+  const hook = options.prepareConnect;
+  if (hook === undefined) return resolveCredentials(connect);
+  signal.throwIfAborted();
+  try {
+    const context = { signal, attempt, broker: new URL(broker.url) };
+    return resolveCredentials(connect, // The hook may ignore its signal: the attempt does not wait for it.
+      await orAborted((async () => hook(connect, context))(), signal));
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    throw mqttError('PREPARE_CONNECT_FAILED', 'prepareConnect failed', { cause: error });
+  }
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The client's events. Listeners run in order, in a microtask of their own and never inside protocol code, so that they may
+// call any method of the client. `drop` and `unmatched` are the exceptions: they run at once, before the acknowledgement
+// leaves, because they are the last chance to keep the message.
+
+import type { ClientEvents } from '../api/events.ts';
+import type { Logger } from '../api/logger.ts';
+
+type EventName = keyof ClientEvents;
+type Payload<E extends EventName> = Parameters<ClientEvents[E]>;
+
+interface Listener {
+  readonly call: (...payload: never[]) => unknown;
+  active: boolean;
+}
+
+/** Failures that somebody has to see: without a listener and without a logger they go to `reportUnheard`. */
+const FAILURES: ReadonlySet<EventName> = new Set(['handlerError', 'subscribeError', 'storeError', 'ackStalled', 'close']);
+
+export class EventHub {
+  readonly #listeners = new Map<EventName, readonly Listener[]>();
+  readonly #logger: Logger | undefined;
+  readonly #reportUnheard: (message: string, details: unknown) => void;
+  #queue: (() => void)[] = [];
+  #scheduled = false;
+
+  constructor(logger: Logger | undefined, reportUnheard: (message: string, details: unknown) => void) {
+    this.#logger = logger;
+    this.#reportUnheard = reportUnheard;
+  }
+
+  /** Adds a listener; the returned function removes it, also while events are being delivered. */
+  on<E extends EventName>(event: E, listener: ClientEvents[E]): () => void {
+    const entry: Listener = { call: listener, active: true };
+    // Lists are replaced, not changed: a delivery under way goes on over the list it began with.
+    this.#listeners.set(event, [...(this.#listeners.get(event) ?? []), entry]);
+    return () => {
+      entry.active = false;
+      this.#listeners.set(event, (this.#listeners.get(event) ?? []).filter((other) => other !== entry));
+    };
+  }
+
+  /** Queues an event; its listeners are those of the moment of delivery. */
+  emit<E extends EventName>(event: E, ...payload: Payload<E>): void {
+    this.#queue.push(() => this.#deliver(event, payload));
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    queueMicrotask(() => this.#drain());
+  }
+
+  /** Delivers at once. */
+  emitNow<E extends EventName>(event: E, ...payload: Payload<E>): void {
+    this.#deliver(event, payload);
+  }
+
+  #drain(): void {
+    // Events emitted by listeners join this run, behind what is queued: order is kept.
+    for (let at = 0; at < this.#queue.length; at += 1) this.#queue[at]?.();
+    this.#queue = [];
+    this.#scheduled = false;
+  }
+
+  #deliver<E extends EventName>(event: E, payload: Payload<E>): void {
+    const listeners = this.#listeners.get(event) ?? [];
+    if (listeners.length === 0 && FAILURES.has(event)) this.#reportFailure(event, payload[0]);
+    for (const listener of listeners) {
+      if (listener.active) this.#call(event, listener, payload);
+    }
+  }
+
+  #call(event: EventName, listener: Listener, payload: readonly unknown[]): void {
+    try {
+      // `on` put the listener into the list of its own event, so the payload is of its type.
+      const returned = listener.call(...(payload as never[]));
+      if (returned instanceof Promise) returned.catch((error: unknown) => this.#reportThrow(event, error));
+    } catch (error) {
+      this.#reportThrow(event, error);
+    }
+  }
+
+  #reportThrow(event: EventName, error: unknown): void {
+    const message = `A listener of "${event}" failed`;
+    if (this.#logger) this.#logger.error(message, { error });
+    else this.#reportUnheard(message, error);
+  }
+
+  #reportFailure(event: EventName, payload: unknown): void {
+    const details = failureOf(event, payload);
+    if (details === undefined) return;
+    if (this.#logger) this.#logger.error(`mqtt: ${event}`, { details });
+    else this.#reportUnheard(`mqtt: ${event} (no listener, no logger)`, details);
+  }
+}
+
+/** What went wrong, without the message or subscription objects around it. A `close` without an error is no failure. */
+function failureOf(event: EventName, payload: unknown): unknown {
+  if (event === 'ackStalled') {
+    const { message, heldBack, heldMs } = payload as Payload<'ackStalled'>[0];
+    return `the message on ${message.topic} has held back ${heldBack} acknowledgements for ${heldMs} ms`;
+  }
+  if (event === 'storeError') return payload;
+  return (payload as { readonly error?: unknown }).error;
+}

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The promises of `publish`. The engine owns the exchange; this file owns who waits for it, and for how long.
+
+import type { PublishProperties } from '@mqttv5/wire';
+import type { ClientEvents } from '../api/events.ts';
+import type { ClientState } from '../api/connect.ts';
+import type { Payload } from '../api/common.ts';
+import type { PublishOptions, PublishResult } from '../api/publish.ts';
+import type { Link } from '../connection/link.ts';
+import { BY_REFERENCE_BYTES } from '../connection/outbox.ts';
+import { type AnyMqttError, MqttError, mqttError, withDelivery } from '../errors.ts';
+import type { ResolvedClientOptions } from '../options/client-options.ts';
+import { resolvePublish } from '../options/publish-options.ts';
+import type { OutboundMessage, ProducerRef, PublishExchange, PublishOutcome } from '../session/effects.ts';
+import type { SessionEngine } from '../session/engine.ts';
+import type { SessionHost } from './session-host.ts';
+
+export interface PublishingContext {
+  readonly host: SessionHost;
+  readonly state: ClientState;
+  readonly link: Link | undefined;
+  emit(event: 'publishSettled', payload: Parameters<ClientEvents['publishSettled']>[0]): void;
+  /** The application begins, and ends, to wait for something only the broker can settle: reading goes on in spite of "pause". */
+  brokerWaitBegin(): void;
+  brokerWaitEnd(): void;
+}
+
+/** A bare success. One promise for all QoS 0 publishes with room: nothing is waited for, so nothing is allocated. */
+const SENT: PublishResult = Object.freeze({ reasonCode: 0 });
+const SENT_PROMISE: Promise<PublishResult> = Promise.resolve(SENT);
+
+const encoder = new TextEncoder();
+
+export class Publishing {
+  readonly #options: ResolvedClientOptions;
+  readonly #context: PublishingContext;
+  #open = 0;
+  #idle: (() => void)[] = [];
+
+  constructor(options: ResolvedClientOptions, context: PublishingContext) {
+    this.#options = options;
+    this.#context = context;
+  }
+
+  publish(topic: string, payload: Payload, options?: PublishOptions): Promise<PublishResult> {
+    try {
+      const properties = resolvePublish(topic, payload, options);
+      const qos = options?.qos ?? 0;
+      if (options?.signal?.aborted) return Promise.reject(options.signal.reason);
+      const refusal = this.#refusal(qos);
+      if (refusal !== undefined) return Promise.reject(refusal);
+      const engine = this.#context.host.engine;
+      // Only while an asynchronous store is being read.
+      if (engine === undefined) return this.#whenOpen(topic, payload, options);
+      return qos === 0 ? this.#publishQoS0(engine, topic, payload, options, properties) : this.#publishAcknowledged(engine, topic, payload, options, properties);
+    } catch (error) {
+      return Promise.reject(error instanceof MqttError ? withDelivery(error, 'notSent') : error);
+    }
+  }
+
+  /** QoS 0 without a promise. @throws MqttError for invalid arguments only */
+  tryPublish(topic: string, payload: Payload, options?: Omit<PublishOptions, 'qos' | 'signal'>): boolean {
+    const properties = resolvePublish(topic, payload, options);
+    const { state, link, host } = this.#context;
+    if (state !== 'connected' || link === undefined || !link.hasRoom || host.engine === undefined) return false;
+    const message = outboundMessage(topic, this.#bytesOfQoS0(payload, link), 0, options?.retain, properties);
+    try {
+      const exchange = host.engine.publish(message, host.now());
+      // It queued behind others that wait for room: taken back, since nobody would hear of it.
+      return exchange === undefined || !host.engine.withdraw(exchange, host.now());
+    } catch (error) {
+      if (error instanceof MqttError && error.code === 'WRITE_QUEUE_FULL') return false;
+      throw error;
+    }
+  }
+
+  /** The publisher queue's way in: no promise, the outcome goes to the producer by its Ref. */
+  publishRef(ref: ProducerRef, topic: string, payload: Uint8Array, options: PublishOptions): PublishExchange | undefined {
+    const { host } = this.#context;
+    const properties = resolvePublish(topic, payload, options);
+    const refusal = this.#refusal(options.qos ?? 1);
+    if (refusal !== undefined) throw refusal;
+    if (host.engine === undefined) throw mqttError('NOT_CONNECTED', 'The session store is being read', { delivery: 'notSent' });
+    const message = outboundMessage(topic, payload.slice(), options.qos ?? 1, options.retain, properties, ref);
+    const exchange = host.engine.publish(message, host.now());
+    host.rearm();
+    return exchange;
+  }
+
+  /** The engine has ended an exchange. */
+  settled(exchange: PublishExchange, outcome: PublishOutcome): void {
+    const waiter = exchange.waiter;
+    exchange.waiter = undefined;
+    if (waiter instanceof Waiter) {
+      waiter.settle(outcome);
+      return;
+    }
+    if (exchange.qos === 0) return;
+    const { topic, qos, packetIdentifier } = exchange;
+    this.#context.emit('publishSettled', { topic, qos, packetIdentifier, ...outcome });
+  }
+
+  /** The client ends: accepted messages stay in the session, the waiting for them does not. */
+  detachAll(cause: AnyMqttError | undefined): void {
+    for (const exchange of this.#context.host.engine?.exchanges() ?? []) {
+      const waiter = exchange.waiter;
+      if (!(waiter instanceof Waiter)) continue;
+      exchange.waiter = undefined;
+      const details = { delivery: 'pending', ...(cause && { cause }) } as const;
+      waiter.settle({ error: mqttError('CLOSED', `The client was closed; the publish to ${exchange.topic} stays in the session`, details) });
+    }
+  }
+
+  /** Resolves when no publish waits any more. */
+  whenIdle(): Promise<void> {
+    if (this.#open === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  #publishQoS0(
+    engine: SessionEngine,
+    topic: string,
+    payload: Payload,
+    options: PublishOptions | undefined,
+    properties: PublishProperties | undefined,
+  ): Promise<PublishResult> {
+    const bytes = this.#bytesOfQoS0(payload, this.#context.link);
+    const exchange = engine.publish(outboundMessage(topic, bytes, 0, options?.retain, properties), this.#context.host.now());
+    if (exchange !== undefined) return this.#wait(exchange, options?.signal);
+    return this.#options.publishMode === 'fireAndForget' ? SENT_PROMISE : this.#whenFlushed(options?.signal);
+  }
+
+  /**
+   * The bytes of a QoS 0 payload. Encoded in this very call the caller's bytes are only looked at; a copy is made of what is
+   * kept: behind a full connection or a commit, or a payload so large that the connection takes it by reference.
+   */
+  #bytesOfQoS0(payload: Payload, link: Link | undefined): Uint8Array {
+    if (typeof payload === 'string') return encoder.encode(payload);
+    const kept =
+      this.#options.store !== undefined ||
+      !link?.hasRoom ||
+      (payload.length >= BY_REFERENCE_BYTES && this.#options.publishMode === 'fireAndForget');
+    return kept ? payload.slice() : payload;
+  }
+
+  #publishAcknowledged(
+    engine: SessionEngine,
+    topic: string,
+    payload: Payload,
+    options: PublishOptions | undefined,
+    properties: PublishProperties | undefined,
+  ): Promise<PublishResult> {
+    const { host } = this.#context;
+    const qos = options?.qos ?? 0;
+    const message = outboundMessage(topic, owned(payload), qos, options?.retain, properties);
+    const exchange = engine.publish(message, host.now());
+    if (properties?.messageExpiryInterval !== undefined) host.rearm();
+    // Lowered to QoS 0 by the broker's Maximum QoS, and gone.
+    return exchange === undefined ? SENT_PROMISE : this.#wait(exchange, options?.signal);
+  }
+
+  #wait(exchange: PublishExchange, signal: AbortSignal | undefined): Promise<PublishResult> {
+    return new Promise((resolve, reject) => {
+      this.#open += 1;
+      this.#context.brokerWaitBegin();
+      const waiter = new Waiter(this, resolve, reject);
+      exchange.waiter = waiter;
+      if (signal !== undefined) waiter.listen(signal, () => this.#aborted(exchange, waiter, signal));
+    });
+  }
+
+  /** Before the first write the message is withdrawn; after it only the wait ends. */
+  #aborted(exchange: PublishExchange, waiter: Waiter, signal: AbortSignal): void {
+    const { host } = this.#context;
+    exchange.waiter = undefined;
+    host.engine?.withdraw(exchange, host.now());
+    host.rearm();
+    waiter.abort(signal.reason);
+  }
+
+  /** @internal A waiter has settled. */
+  waitEnded(): void {
+    this.#open -= 1;
+    this.#context.brokerWaitEnd();
+    if (this.#open > 0) return;
+    const idle = this.#idle;
+    this.#idle = [];
+    for (const resolve of idle) resolve();
+  }
+
+  #whenFlushed(signal: AbortSignal | undefined): Promise<PublishResult> {
+    return new Promise((resolve, reject) => {
+      const abort = (): void => reject(signal?.reason);
+      signal?.addEventListener('abort', abort, { once: true });
+      this.#context.link?.flushed((error) => {
+        signal?.removeEventListener('abort', abort);
+        if (error) reject(withDelivery(error, 'unknown'));
+        else resolve(SENT);
+      });
+    });
+  }
+
+  async #whenOpen(topic: string, payload: Payload, options: PublishOptions | undefined): Promise<PublishResult> {
+    // The caller's bytes may change while the store is read.
+    const copy = owned(payload);
+    try {
+      await this.#context.host.open();
+    } catch (error) {
+      throw mqttError('NOT_CONNECTED', 'The session store could not be read', { cause: error, delivery: 'notSent' });
+    }
+    return this.publish(topic, copy, options);
+  }
+
+  /** What the state of the client says to a publish (reliability.md, "Publishing by state"). */
+  #refusal(qos: number): AnyMqttError | undefined {
+    const { state } = this.#context;
+    if (state === 'connected') return undefined;
+    if (state === 'closing' || state === 'closed') {
+      return mqttError('CLOSED', 'The client is closed', { delivery: 'notSent' });
+    }
+    if (state !== 'idle' && qos > 0 && this.#options.offlinePublish === 'queue') return undefined;
+    return mqttError('NOT_CONNECTED', `The client is not connected (${state})`, { delivery: 'notSent' });
+  }
+}
+
+/** One promise of `publish`, from acceptance to its end. */
+class Waiter {
+  readonly #publishing: Publishing;
+  readonly #resolve: (result: PublishResult) => void;
+  readonly #reject: (reason: unknown) => void;
+  #signal: AbortSignal | undefined;
+  #onAbort: (() => void) | undefined;
+
+  constructor(publishing: Publishing, resolve: (result: PublishResult) => void, reject: (reason: unknown) => void) {
+    this.#publishing = publishing;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  listen(signal: AbortSignal, onAbort: () => void): void {
+    this.#signal = signal;
+    this.#onAbort = onAbort;
+    signal.addEventListener('abort', onAbort, { once: true });
+  }
+
+  settle(outcome: PublishOutcome): void {
+    this.#end();
+    if (outcome.error !== undefined) this.#reject(outcome.error);
+    else this.#resolve(outcome.result);
+  }
+
+  abort(reason: unknown): void {
+    this.#end();
+    this.#reject(reason);
+  }
+
+  #end(): void {
+    if (this.#onAbort !== undefined) this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#publishing.waitEnded();
+  }
+}
+
+function outboundMessage(
+  topic: string,
+  payload: Uint8Array,
+  qos: 0 | 1 | 2,
+  retain: boolean | undefined,
+  properties: PublishProperties | undefined,
+  ref?: ProducerRef,
+): OutboundMessage {
+  if (properties?.topicAlias === undefined) return { topic, payload, qos, retain: retain ?? false, properties, topicAlias: undefined, ref };
+  const { topicAlias, ...rest } = properties;
+  return { topic, payload, qos, retain: retain ?? false, properties: Object.keys(rest).length > 0 ? rest : undefined, topicAlias, ref };
+}
+
+/** QoS 1 and 2 may be sent again much later: the bytes must be ours. */
+function owned(payload: Payload): Uint8Array {
+  return typeof payload === 'string' ? encoder.encode(payload) : payload.slice();
+}

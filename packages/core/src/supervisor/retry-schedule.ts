@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// When the next attempt is due, and whether there is one. The count starts over only after a connection has outlived the delay
+// before it: a broker that accepts and then drops must not be called in a tight loop.
+
+import type { Backoff } from '../api/options.ts';
+import type { AnyMqttError } from '../errors.ts';
+import type { ShouldReconnect } from '../options/client-options.ts';
+
+/** Attempt number that stands for "as late as this backoff ever gets": doubling from a millisecond passes any cap by then. */
+const LATE_ATTEMPT = 64;
+
+/** What an application's backoff gave is not a delay: neither "at once" nor "never" would be safe. */
+const FALLBACK_DELAY_MS = 30_000;
+
+/** Another attempt would end the same way, whatever the network does. */
+const NEVER_RETRIED: ReadonlySet<string> = new Set(['SESSION_STATE_MISSING', 'STORE_FAILED', 'CLOSED', 'INVALID_OPTION']);
+
+export interface RetrySettings {
+  readonly reconnect: Backoff | false;
+  readonly maximumReconnectAttempts: number;
+  readonly shouldReconnect: ShouldReconnect;
+}
+
+export class RetrySchedule {
+  readonly #settings: RetrySettings;
+  #attempts = 0;
+  #delayMs = 0;
+  #connectedAt = 0;
+
+  constructor(settings: RetrySettings) {
+    this.#settings = settings;
+  }
+
+  /** Number of the attempt that `next` has announced. */
+  get attempt(): number {
+    return this.#attempts;
+  }
+
+  /** The application has called `connect()`. */
+  reset(): void {
+    this.#attempts = 0;
+    this.#delayMs = 0;
+  }
+
+  connected(now: number): void {
+    this.#connectedAt = now;
+  }
+
+  connectionLost(now: number): void {
+    if (now - this.#connectedAt > this.#delayMs) this.reset();
+  }
+
+  /** Whether there is an attempt after this failure. What the application's own function throws counts as no. */
+  allows(error: AnyMqttError): boolean {
+    const { reconnect, maximumReconnectAttempts, shouldReconnect } = this.#settings;
+    if (reconnect === false || this.#attempts >= maximumReconnectAttempts || NEVER_RETRIED.has(error.code)) return false;
+    const reasonCode = 'reasonCode' in error ? error.reasonCode : undefined;
+    return shouldReconnect({ error, reasonCode, attempt: this.#attempts + 1 });
+  }
+
+  /** Begins the next attempt; returns how long to wait for it. After a takeover (0x8E) that is as long as the backoff ever gets. */
+  next(afterTakeover: boolean): number {
+    this.#attempts += 1;
+    const { reconnect } = this.#settings;
+    const delayMs = reconnect === false ? 0 : reconnect(afterTakeover ? Math.max(LATE_ATTEMPT, this.#attempts) : this.#attempts);
+    this.#delayMs = Number.isFinite(delayMs) && delayMs >= 0 ? delayMs : FALLBACK_DELAY_MS;
+    return this.#delayMs;
+  }
+}

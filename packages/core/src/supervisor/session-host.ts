@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Keeps the session engine over connections and over a failed store: makes it, restores it, wakes it, throws it away.
+
+import type { PublishPacket } from '@mqttv5/wire';
+import { StoreError } from '../errors.ts';
+import type { ResolvedClientOptions } from '../options/client-options.ts';
+import type { ControlRequest, InboundExchange, PublishExchange, PublishOutcome, RequestOutcome } from '../session/effects.ts';
+import { SessionEngine } from '../session/engine.ts';
+import type { RestoreReport } from '../session/effects.ts';
+import type { Counters } from '../stats.ts';
+import type { Environment } from './environment.ts';
+import { SessionRunner } from './runner.ts';
+
+/** Who is told what the engine decides. */
+export interface SessionListener {
+  deliver(packet: PublishPacket, topic: string, exchange: InboundExchange | undefined): void;
+  publishSettled(exchange: PublishExchange, outcome: PublishOutcome): void;
+  requestSettled(request: ControlRequest, outcome: RequestOutcome): void;
+  violation(reasonCode: number, detail: string): void;
+  restored(report: RestoreReport): void;
+  /** The engine is gone, with everything it knew; `open` makes the next one from the store. */
+  crashed(error: StoreError): void;
+}
+
+export class SessionHost {
+  readonly #options: ResolvedClientOptions;
+  readonly #environment: Environment;
+  readonly #counters: Counters;
+  readonly #listener: SessionListener;
+  #engine: SessionEngine | undefined;
+  #runner: SessionRunner;
+  #opening: Promise<SessionEngine> | undefined;
+  #cancelTimer: (() => void) | undefined;
+  #wakeAt = Number.POSITIVE_INFINITY;
+
+  constructor(options: ResolvedClientOptions, environment: Environment, counters: Counters, listener: SessionListener) {
+    this.#options = options;
+    this.#environment = environment;
+    this.#counters = counters;
+    this.#listener = listener;
+    this.#runner = this.#newRunner();
+    // Without a store there is nothing to wait for.
+    if (options.store === undefined) this.#engine = this.#newEngine(this.#runner);
+  }
+
+  /** undefined until the store has been read. */
+  get engine(): SessionEngine | undefined {
+    return this.#engine;
+  }
+
+  get runner(): SessionRunner {
+    return this.#runner;
+  }
+
+  now(): number {
+    return this.#environment.clock.now();
+  }
+
+  /** The engine, read back from the store when there is none yet. Rejects with `STORE_FAILED`, or `INVALID_OPTION` for the store of another client identifier. */
+  open(): SessionEngine | Promise<SessionEngine> {
+    if (this.#engine) return this.#engine;
+    this.#opening ??= this.#restore().finally(() => {
+      this.#opening = undefined;
+    });
+    return this.#opening;
+  }
+
+  /** Looks again when the engine wants to be woken: after whatever may have given it a nearer deadline. */
+  rearm(): void {
+    const at = this.#engine?.pollTimeout() ?? Number.POSITIVE_INFINITY;
+    if (at === this.#wakeAt) return;
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    this.#wakeAt = at;
+    if (at === Number.POSITIVE_INFINITY) return;
+    this.#cancelTimer = this.#environment.clock.setTimer(Math.max(0, at - this.now()), () => {
+      this.#wakeAt = Number.POSITIVE_INFINITY;
+      this.#engine?.handleTimeout(this.now());
+      this.rearm();
+    });
+  }
+
+  /** No timer runs while the client is idle or closed; `rearm` starts it again. */
+  rest(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    this.#wakeAt = Number.POSITIVE_INFINITY;
+  }
+
+  async #restore(): Promise<SessionEngine> {
+    const engine = this.#newEngine(this.#runner);
+    let entries: Iterable<readonly [key: string, value: Uint8Array]>;
+    try {
+      entries = (await this.#options.store?.load()) ?? [];
+    } catch (error) {
+      this.#counters.storeErrors += 1;
+      throw new StoreError('The session store could not be read', { cause: error });
+    }
+    const report = engine.restore(entries, this.now());
+    this.#engine = engine;
+    this.#listener.restored(report);
+    this.rearm();
+    return engine;
+  }
+
+  #newEngine(runner: SessionRunner): SessionEngine {
+    const options = this.#options;
+    const settings = { ...options, clientId: options.clientId ?? '', persistent: options.store !== undefined };
+    return new SessionEngine(settings, runner, this.#environment.random);
+  }
+
+  #newRunner(): SessionRunner {
+    const listener = this.#listener;
+    const targets = {
+      deliver: (packet: PublishPacket, topic: string, exchange: InboundExchange | undefined) => listener.deliver(packet, topic, exchange),
+      publishSettled: (exchange: PublishExchange, outcome: PublishOutcome) => listener.publishSettled(exchange, outcome),
+      requestSettled: (request: ControlRequest, outcome: RequestOutcome) => listener.requestSettled(request, outcome),
+      violation: (reasonCode: number, detail: string) => listener.violation(reasonCode, detail),
+      room: () => this.#engine?.handleRoom(this.now()),
+      firstPutsFailed: (exchanges: readonly PublishExchange[], cause: unknown) => this.#rejectFirstPuts(exchanges, cause),
+      storeFailed: (cause: unknown, unsettled: readonly PublishExchange[]) => this.#crash(cause, unsettled),
+    };
+    return new SessionRunner(this.#options.store, targets, this.#counters, this.#options.writeHighWaterMark);
+  }
+
+  #rejectFirstPuts(exchanges: readonly PublishExchange[], cause: unknown): void {
+    for (const exchange of exchanges) {
+      const error = new StoreError(`The session store did not take the publish to ${exchange.topic}`, { cause, delivery: 'notSent' });
+      this.#engine?.rejectFirstPut(exchange, error, this.now());
+    }
+  }
+
+  /** What memory holds and the store does not is unknown to the next start: both must agree again, so memory goes. */
+  #crash(cause: unknown, unsettled: readonly PublishExchange[]): void {
+    const waiting = [...unsettled, ...(this.#engine?.exchanges() ?? [])];
+    this.rest();
+    this.#engine = undefined;
+    this.#runner = this.#newRunner();
+    for (const exchange of waiting) {
+      const error = new StoreError('The session store failed while the publish was under way', { cause, delivery: 'unknown' });
+      this.#listener.publishSettled(exchange, { error });
+    }
+    this.#listener.crashed(new StoreError('The session store failed; the client has stopped', { cause }));
+  }
+}

@@ -1,0 +1,463 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Keeps the client connected. Owns the session over its connections, and the states:
+//
+//   idle ──connect()──▶ connecting ──CONNACK 0x00──▶ connected ──loss──▶ reconnecting ──CONNACK 0x00──▶ connected
+//    ▲                      │                            │                     │
+//    └──────failed──────────┘              disconnect(): closing ──▶ closed ◀──┴── given up
+//
+// From closed, connect() starts again: session, store and queue have stayed.
+
+import type { DisconnectPacket, Packet } from '@mqttv5/wire';
+import type { ClientState, ConnackInfo, ServerDisconnectInfo } from '../api/connect.ts';
+import type { DisconnectOptions } from '../api/options.ts';
+import { type BrokerAddress, redactUrl } from '../broker-url.ts';
+import type { Link, LinkEnd } from '../connection/link.ts';
+import { type AnyMqttError, isMqttError, mqttError, ProtocolError, type StoreError } from '../errors.ts';
+import type { ResolvedClientOptions } from '../options/client-options.ts';
+import { type ResolvedDisconnectOptions, resolveDisconnectOptions } from '../options/disconnect-options.ts';
+import type { RestoreReport } from '../session/effects.ts';
+import type { SubscriptionRegistry } from '../subscriptions/registry.ts';
+import type { Counters } from '../stats.ts';
+import { type AttemptResult, attemptConnect } from './attempt.ts';
+import { BrokerList } from './broker-list.ts';
+import { connackInfo, serverLimits } from './connack-info.ts';
+import type { Environment } from './environment.ts';
+import { attemptError, disconnectPacket, joinErrors, restoreFailure } from './failures.ts';
+import type { EventHub } from './event-hub.ts';
+import { Life, orAborted, sleep } from './life.ts';
+import type { Publishing } from './publishing.ts';
+import { followRedirect, isRedirect } from './redirects.ts';
+import { RetrySchedule } from './retry-schedule.ts';
+import type { SessionHost } from './session-host.ts';
+
+/** The parts of one client, made together and passed in. */
+export interface SupervisorParts {
+  readonly options: ResolvedClientOptions;
+  readonly environment: Environment;
+  readonly counters: Counters;
+  readonly events: EventHub;
+  readonly host: SessionHost;
+  readonly registry: SubscriptionRegistry;
+  readonly publishing: Publishing;
+  connected(broker: BrokerAddress, clientId: string): void;
+  /** The client has ended, by itself or by `disconnect()`: what waits for a message elsewhere ends too. Never rejects. */
+  ended(error: AnyMqttError): Promise<void>;
+}
+
+export class Supervisor {
+  readonly #parts: SupervisorParts;
+  readonly #brokers: BrokerList;
+  readonly #schedule: RetrySchedule;
+  readonly #waiters = new Set<{ resolve(info: ConnackInfo): void; reject(error: unknown): void }>();
+  #state: ClientState = 'idle';
+  #life: Life | undefined;
+  #link: Link | undefined;
+  #info: ConnackInfo | undefined;
+  #broker: BrokerAddress | undefined;
+  #closing: Promise<void> | undefined;
+  /** Ends a drain: nothing it waits for can come any more. */
+  #onLinkLost: (() => void) | undefined;
+  /** Session this object has held subscriptions in since its last `connect()`: any other is resumed as a stranger. */
+  #knownEpoch: number | undefined;
+
+  constructor(parts: SupervisorParts) {
+    this.#parts = parts;
+    this.#brokers = new BrokerList(parts.options.brokers);
+    this.#schedule = new RetrySchedule(parts.options);
+  }
+
+  get state(): ClientState {
+    return this.#state;
+  }
+
+  get link(): Link | undefined {
+    return this.#link;
+  }
+
+  /** What the broker granted on this connection; undefined while there is none. */
+  get info(): ConnackInfo | undefined {
+    return this.#link === undefined ? undefined : this.#info;
+  }
+
+  setBrokers(brokers: readonly BrokerAddress[]): void {
+    this.#brokers.replace(brokers);
+  }
+
+  async connect(signal: AbortSignal | undefined): Promise<ConnackInfo> {
+    signal?.throwIfAborted();
+    while (this.#closing) await orAborted(this.#closing, signal);
+    if (this.#state !== 'idle' && this.#state !== 'closed') {
+      throw mqttError('ALREADY_CONNECTED', `connect() was called before: the client is ${this.#state}`);
+    }
+    const life = new Life();
+    this.#life = life;
+    const abort = (): void => life.stop(signal?.reason);
+    signal?.addEventListener('abort', abort, { once: true });
+    this.#schedule.reset();
+    this.#setState('connecting');
+    try {
+      await this.#openSession(life);
+      const info = await this.#connectFirst(life);
+      await this.#parts.host.runner.committed();
+      return info;
+    } catch (error) {
+      const reason = life.stopped ? life.signal.reason : error;
+      this.#connectFailed(life, reason);
+      throw reason;
+    } finally {
+      signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  awaitConnection(signal: AbortSignal | undefined): Promise<ConnackInfo> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    if (this.info !== undefined && this.#state === 'connected') return Promise.resolve(this.info);
+    if (this.#state === 'idle') return Promise.reject(mqttError('NOT_CONNECTED', 'connect() has not been called'));
+    if (this.#state !== 'connecting' && this.#state !== 'reconnecting') {
+      return Promise.reject(mqttError('CLOSED', 'The client is closed'));
+    }
+    let waiter: { resolve(info: ConnackInfo): void; reject(error: unknown): void } | undefined;
+    const connected = new Promise<ConnackInfo>((resolve, reject) => {
+      waiter = { resolve, reject };
+      this.#waiters.add(waiter);
+    });
+    return orAborted(connected, signal).finally(() => {
+      if (waiter) this.#waiters.delete(waiter);
+    });
+  }
+
+  disconnect(options: DisconnectOptions | undefined): Promise<void> {
+    let resolved: ResolvedDisconnectOptions;
+    try {
+      resolved = resolveDisconnectOptions(options, this.#parts.options.sessionExpiryInterval);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    if (resolved.signal?.aborted) return Promise.reject(resolved.signal.reason);
+    if (this.#state === 'idle' || this.#state === 'closed') {
+      return this.#endWaits(undefined);
+    }
+    this.#closing ??= this.#close(resolved).finally(() => {
+      this.#closing = undefined;
+    });
+    return orAborted(this.#closing, resolved.signal);
+  }
+
+  // -- Connecting --------------------------------------------------------------------------------------------------------
+
+  async #openSession(life: Life): Promise<void> {
+    const engine = this.#parts.host.open();
+    if (engine instanceof Promise) await orAborted(engine, life.signal);
+  }
+
+  /** Tries each broker once, then gives up or, with `retryInitialConnect`, goes on like after a loss. */
+  async #connectFirst(life: Life): Promise<ConnackInfo> {
+    const errors: AnyMqttError[] = [];
+    for (let left = this.#brokers.length, attempt = 1; ; attempt += 1) {
+      const redirected = this.#brokers.redirected;
+      const broker = this.#brokers.take();
+      try {
+        return await this.#attempt(life, broker, attempt);
+      } catch (error) {
+        errors.push(this.#attemptFailed(life, error, broker, attempt));
+      }
+      if (!redirected) left -= 1;
+      const last = joinErrors(errors);
+      if (this.#brokers.redirected) await this.#waitForTurn(life, last);
+      else if (left <= 0) {
+        if (!this.#parts.options.retryInitialConnect || !this.#allows(last)) throw last;
+        return await this.#retry(life, last);
+      }
+    }
+  }
+
+  async #retry(life: Life, failure: AnyMqttError): Promise<ConnackInfo> {
+    for (let last = failure; ; ) {
+      await this.#waitForTurn(life, last);
+      const broker = this.#brokers.take();
+      try {
+        return await this.#attempt(life, broker, this.#schedule.attempt);
+      } catch (error) {
+        last = this.#attemptFailed(life, error, broker, this.#schedule.attempt);
+      }
+      if (!this.#allows(last)) throw last;
+    }
+  }
+
+  async #waitForTurn(life: Life, last: AnyMqttError): Promise<void> {
+    const { events, environment } = this.#parts;
+    const delayMs = this.#schedule.next(last.code === 'SESSION_TAKEN_OVER');
+    const broker = new URL(this.#brokers.peek().url);
+    events.emit('reconnecting', { attempt: this.#schedule.attempt, broker, delayMs });
+    await sleep(environment.clock, delayMs, life.signal);
+  }
+
+  async #attempt(life: Life, broker: BrokerAddress, attempt: number): Promise<ConnackInfo> {
+    const { options, environment, counters, host } = this.#parts;
+    const engine = await this.#engine(life);
+    let written = false;
+    let result: AttemptResult;
+    try {
+      result = await attemptConnect(options, environment, counters, {
+        broker,
+        attempt,
+        plan: engine.planConnect(redactUrl(broker.url), host.now()),
+        signal: life.signal,
+        beforeConnect: () => host.runner.committed(),
+        connectWritten: () => {
+          written = true;
+          engine.handleConnectWritten(host.now());
+        },
+      });
+    } catch (error) {
+      const reasonCode = isMqttError(error) && error.code === 'CONNECT_REFUSED' ? error.reasonCode : undefined;
+      engine.handleConnectFailed({ written, connackReceived: reasonCode !== undefined, reasonCode }, host.now());
+      throw error;
+    }
+    return this.#bind(life, broker, result);
+  }
+
+  /** The engine may have gone with its store between two attempts. */
+  async #engine(life: Life) {
+    const engine = this.#parts.host.open();
+    return engine instanceof Promise ? await orAborted(engine, life.signal) : engine;
+  }
+
+  /** From CONNACK to the first packets of the session, in one turn: nothing can come between. */
+  #bind(life: Life, broker: BrokerAddress, { link, connect, connack }: AttemptResult): ConnackInfo {
+    const { host, registry, counters, events, options } = this.#parts;
+    const engine = host.engine;
+    if (life.stopped || engine === undefined) {
+      const reason = life.stopped ? life.signal.reason : mqttError('CLOSED', 'The session store failed');
+      link.destroy(isMqttError(reason) ? reason : mqttError('CLOSED', 'connect() was aborted', { cause: reason }));
+      throw reason;
+    }
+    const info = connackInfo(broker.url, connect, connack);
+    host.runner.bind(link);
+    const verdict = engine.handleConnected(connack, serverLimits(info), host.now());
+    if ('error' in verdict) {
+      host.runner.unbind();
+      link.fail('reasonCode' in verdict.error ? verdict.error.reasonCode : 0x00, verdict.error);
+      throw verdict.error;
+    }
+    this.#link = link;
+    this.#info = info;
+    this.#broker = broker;
+    this.#brokers.succeeded();
+    this.#schedule.connected(host.now());
+    if (this.#state === 'reconnecting') counters.reconnects += 1;
+    counters.connects += 1;
+    this.#setState('connected');
+    const resumedForeign = verdict.fate === 'resumed' && engine.epoch !== this.#knownEpoch;
+    this.#knownEpoch = engine.epoch;
+    registry.handleConnected({ fate: verdict.fate, inDoubt: verdict.fate === 'resumed' && verdict.inDoubt, info, resumedForeign });
+    engine.startPublishing(host.now());
+    host.rearm();
+    options.logger?.info('mqtt: connected', { broker: redactUrl(broker.url), clientId: info.clientId, session: verdict.fate });
+    events.emit('connect', info);
+    this.#parts.connected(broker, info.clientId);
+    for (const waiter of this.#waiters) waiter.resolve(info);
+    this.#waiters.clear();
+    link.start({
+      packet: (packet: Packet) => host.engine?.handlePacket(packet, host.now()),
+      room: () => host.engine?.handleRoom(host.now()),
+      closed: (end) => this.#linkClosed(life, link, end),
+      reauthenticated: () => events.emit('reauthenticated'),
+    });
+    return info;
+  }
+
+  #attemptFailed(life: Life, cause: unknown, broker: BrokerAddress, attempt: number): AnyMqttError {
+    if (life.stopped) throw life.signal.reason;
+    const { counters, events, options } = this.#parts;
+    const error = attemptError(cause);
+    counters.connectFailures += 1;
+    if (error.code === 'PROTOCOL_ERROR') counters.protocolErrors += 1;
+    this.#brokers.failed();
+    options.logger?.warn('mqtt: connect failed', { broker: redactUrl(broker.url), attempt, error });
+    events.emit('connectError', { error, attempt, broker: new URL(broker.url) });
+    if ('serverReference' in error || 'reasonCode' in error) this.#redirect(error, broker);
+    return error;
+  }
+
+  #connectFailed(life: Life, reason: unknown): void {
+    if (this.#life !== life) return;
+    life.stop(reason);
+    this.#life = undefined;
+    this.#parts.host.rest();
+    const error = isMqttError(reason) ? reason : mqttError('CLOSED', 'connect() was aborted', { cause: reason });
+    this.#parts.publishing.detachAll(error);
+    this.#parts.registry.handleConnectFailed(error);
+    this.#rejectWaiters(reason);
+    if (this.#state === 'connecting' || this.#state === 'reconnecting') this.#setState('idle');
+  }
+
+  // -- Losing the connection ---------------------------------------------------------------------------------------------
+
+  #linkClosed(life: Life, link: Link, end: LinkEnd): void {
+    if (this.#link !== link) return;
+    const { host, registry, counters, events, options } = this.#parts;
+    this.#link = undefined;
+    host.runner.unbind();
+    host.engine?.handleConnectionLost({ orderly: end.orderly, reasonCode: end.serverDisconnect?.reasonCode }, host.now());
+    registry.handleConnectionLost();
+    host.rearm();
+    this.#onLinkLost?.();
+    if (life.stopped || this.#closing !== undefined) return;
+    counters.disconnects += 1;
+    if (end.error.code === 'PROTOCOL_ERROR') counters.protocolErrors += 1;
+    this.#schedule.connectionLost(host.now());
+    options.logger?.warn('mqtt: connection lost', { error: end.error });
+    if (end.serverDisconnect) this.#serverDisconnected(end.serverDisconnect);
+    const willReconnect = this.#allows(end.error);
+    events.emit('disconnect', { error: end.error, willReconnect });
+    if (!willReconnect) {
+      this.#finish(life, end.error);
+      return;
+    }
+    this.#setState('reconnecting');
+    this.#retry(life, end.error).catch((error: unknown) => {
+      if (!life.stopped) this.#finish(life, attemptError(error));
+    });
+  }
+
+  #serverDisconnected({ reasonCode, properties = {} }: DisconnectPacket): void {
+    const { reasonString, serverReference, userProperties } = properties;
+    const info: ServerDisconnectInfo = {
+      reasonCode,
+      ...(reasonString !== undefined && { reasonString }),
+      ...(serverReference !== undefined && { serverReference }),
+      ...(userProperties !== undefined && { userProperties }),
+    };
+    this.#parts.events.emit('serverDisconnect', info);
+    if (this.#broker) this.#redirect(info, this.#broker);
+  }
+
+  #redirect(said: { readonly reasonCode?: number; readonly serverReference?: string; readonly reasonString?: string }, from: BrokerAddress): void {
+    const { reasonCode, serverReference, reasonString } = said;
+    if (reasonCode === undefined || !isRedirect(reasonCode)) return;
+    const info = {
+      reasonCode,
+      ...(reasonString !== undefined && { reasonString }),
+      ...(serverReference !== undefined && { serverReference }),
+    };
+    let followed = false;
+    try {
+      followed = followRedirect(this.#brokers, info, from, this.#parts.options.followServerRedirects);
+    } catch (error) {
+      this.#parts.options.logger?.error('mqtt: followServerRedirects failed', { error });
+    }
+    this.#parts.events.emit('serverRedirect', { ...info, followed });
+  }
+
+  /** Whether there is another attempt. What `shouldReconnect` itself throws counts as no, and is reported. */
+  #allows(error: AnyMqttError): boolean {
+    try {
+      return this.#schedule.allows(error);
+    } catch (failure) {
+      this.#parts.options.logger?.error('mqtt: shouldReconnect failed', { error: failure });
+      return false;
+    }
+  }
+
+  /** The peer broke the standard. What stands behind the packet is not looked at. */
+  violation(reasonCode: number, detail: string): void {
+    this.#link?.fail(reasonCode, new ProtocolError(reasonCode, detail));
+  }
+
+  restored(report: RestoreReport): void {
+    const failure = restoreFailure(report);
+    if (failure === undefined) return;
+    this.#parts.counters.storeErrors += 1;
+    this.#parts.events.emit('storeError', failure);
+  }
+
+  /** The store failed for good. */
+  crashed(error: StoreError): void {
+    this.#parts.events.emit('storeError', error);
+    const life = this.#life;
+    this.#link?.fail(0x80, error);
+    this.#link = undefined;
+    if (life !== undefined && !life.stopped && this.#closing === undefined) this.#finish(life, error);
+  }
+
+  /** The client ends by itself. Session, store and queue stay; `connect()` starts again. */
+  #finish(life: Life, error: AnyMqttError): void {
+    if (this.#life !== life) return;
+    life.stop(error);
+    this.#life = undefined;
+    this.#parts.options.logger?.error('mqtt: closed', { error });
+    void this.#endWaits(error);
+    this.#setState('closed');
+    this.#parts.events.emit('close', { error });
+  }
+
+  // -- Closing -----------------------------------------------------------------------------------------------------------
+
+  async #close(options: ResolvedDisconnectOptions): Promise<void> {
+    const { host, events } = this.#parts;
+    const life = this.#life;
+    this.#setState('closing');
+    if (options.drainTimeoutMs > 0 && this.#link) await this.#drain(options);
+    life?.stop(mqttError('CLOSED', 'disconnect() was called'));
+    this.#life = undefined;
+    const ended = this.#endWaits(undefined);
+    await host.runner.committed();
+    const link = this.#link;
+    this.#link = undefined;
+    host.runner.unbind();
+    const expiry = options.sessionExpiryInterval ?? this.#info?.sessionExpiryInterval ?? 0;
+    if (link && expiry === 0) host.engine?.endSession(host.now());
+    else host.engine?.handleDisconnected(host.now(), link ? expiry : undefined);
+    host.rest();
+    await link?.disconnect(disconnectPacket(options, this.#info?.maximumPacketSize));
+    await host.runner.committed();
+    await ended;
+    this.#setState('closed');
+    events.emit('close', {});
+  }
+
+  /** Delivers nothing more and lets finish what is under way, as long as there is time, a connection, and the caller's patience. */
+  async #drain({ drainTimeoutMs, signal }: ResolvedDisconnectOptions): Promise<void> {
+    const { registry, publishing, environment } = this.#parts;
+    const over = new AbortController();
+    const end = (): void => over.abort();
+    signal?.addEventListener('abort', end, { once: true });
+    this.#onLinkLost = end;
+    try {
+      const done = Promise.all([registry.drain(), publishing.whenIdle()]);
+      await Promise.race([orAborted(done, over.signal), sleep(environment.clock, drainTimeoutMs, over.signal)]);
+    } catch {
+      // The connection was lost or the caller has aborted: there is nothing more to wait for.
+    } finally {
+      over.abort();
+      this.#onLinkLost = undefined;
+      signal?.removeEventListener('abort', end);
+    }
+  }
+
+  /** Everything that waits for the client ends with it. */
+  #endWaits(error: AnyMqttError | undefined): Promise<void> {
+    const { registry, publishing, host } = this.#parts;
+    this.#knownEpoch = undefined;
+    registry.end(error);
+    publishing.detachAll(error);
+    if (error !== undefined) host.engine?.handleDisconnected(host.now());
+    host.rest();
+    const closed = mqttError('CLOSED', 'The client was closed', error && { cause: error });
+    this.#rejectWaiters(closed);
+    return this.#parts.ended(closed);
+  }
+
+  #rejectWaiters(reason: unknown): void {
+    for (const waiter of this.#waiters) waiter.reject(reason);
+    this.#waiters.clear();
+  }
+
+  #setState(state: ClientState): void {
+    if (state === this.#state) return;
+    this.#state = state;
+    this.#parts.events.emit('stateChange', state);
+  }
+}
