@@ -5,7 +5,6 @@
 import { jsonCodec } from '@mqttv5/codec-json';
 import {
   Client,
-  ClientGroup,
   connect,
   exponentialBackoff,
   isMqttError,
@@ -16,7 +15,17 @@ import {
   topicTemplate,
   Typed,
 } from '@mqttv5/core';
-import type { ClientOptions, Codec, Connection, Dial, Message, PubSub, SessionStore, Subscription } from '@mqttv5/core';
+import type {
+  ClientGroup,
+  ClientOptions,
+  Codec,
+  Connection,
+  Dial,
+  Message,
+  PubSub,
+  SessionStore,
+  Subscription,
+} from '@mqttv5/core';
 import { fakeMessage, ScriptedBroker, sessionStoreContract, startBroker } from '@mqttv5/testing';
 import { webSocketDial } from '@mqttv5/transport-ws';
 import { decode, Decoder, encode } from '@mqttv5/wire';

@@ -7,9 +7,7 @@ import { choose, resolveImport } from './resolve.ts';
 
 /** Entry points that a bundler for the browser may start from. */
 const BROWSER_PACKAGES = ['wire', 'core', 'codec-json', 'codec-msgpack', 'transport-ws'];
-const NODE_GLOBALS = new Set(
-  'Buffer process global __dirname __filename require setImmediate clearImmediate'.split(' '),
-);
+const NODE_GLOBALS = new Set('Buffer process global __dirname __filename require setImmediate'.split(' '));
 
 export function browserEntriesReachNoNode(repository: Repository): Violation[] {
   const conditions = [SOURCE_CONDITION, 'browser', 'import'];

@@ -39,11 +39,12 @@ export function importsPointDown(repository: Repository): Violation[] {
   const homeless = files
     .filter(({ path }) => layerOf(path) === undefined)
     .map(({ path }) => ({ path, message: 'belongs to no layer: give it one in scripts/boundaries/layers.ts' }));
-  const upward = eachImport(files, ({ specifier }, { path }) => {
+  const upward = eachImport(files, ({ specifier, typeOnly }, { path }) => {
     const target = resolveImport(repository, path, specifier, [SOURCE_CONDITION, 'node']);
     const from = layerOf(path);
     const to = target?.startsWith(CORE) ? layerOf(target) : undefined;
     if (from === undefined || to === undefined || from === to || from.imports.includes(to.name)) return undefined;
+    if (typeOnly && from.types?.includes(to.name)) return undefined;
     return `is of the layer "${from.name}" and imports ${specifier} of "${to.name}"`;
   });
   return [...homeless, ...upward];

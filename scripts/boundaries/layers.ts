@@ -7,55 +7,57 @@ export interface Layer {
   files: RegExp;
   /** Other layers it may import. Its own files it always may. */
   imports: readonly string[];
+  /** Layers of which it may name the types, which leaves nothing at run time. */
+  types?: readonly string[];
 }
 
 export const CORE = 'packages/core/src/';
 
-export const layers: readonly Layer[] = [
+const layers: readonly Layer[] = [
   // Declarations and errors: what programs see and every layer speaks.
-  { name: 'api', files: /^(api\/|errors\.ts$|errors\/)/, imports: [] },
-  { name: 'options', files: /^(options\/|backoff\.ts$|broker-url\.ts$|topics\/)/, imports: ['api'] },
-  // What the layers above pass to each other: time, counters. Not for the engine, which gets `now` as a number.
-  { name: 'clock', files: /^((virtual-)?clock|stats)\.ts$/, imports: ['api'] },
-  // The protocol brain. The rule "pure session" holds it to much more than its imports.
+  { name: 'api', files: /^(api\/|errors\.ts$)/, imports: [] },
+  { name: 'options', files: /^(options\/|backoff\.ts$|broker-url\.ts$)/, imports: ['api'] },
+  // Small things anybody may use, except the engine: it gets `now` as a number.
+  { name: 'foundation', files: /^((virtual-)?clock|stats|fnv1a|abort)\.ts$/, imports: ['api'] },
+  // The protocol brain. The rule "the session engine is pure" holds it to much more than its imports.
   { name: 'session', files: /^session\//, imports: ['api'] },
-  { name: 'transport', files: /^transport\//, imports: ['api', 'options'] },
-  { name: 'stores', files: /^((stores?|queues?)\/|memory-)/, imports: ['api', 'options'] },
-  { name: 'auth', files: /^auth\//, imports: ['api', 'options'] },
-  { name: 'connection', files: /^connection\//, imports: ['api', 'options', 'clock', 'session', 'transport'] },
-  { name: 'subscriptions', files: /^subscriptions\//, imports: ['api', 'options', 'clock', 'session'] },
+  { name: 'stores', files: /^memory-(session-store|publisher-queue)\.ts$/, imports: ['api', 'options', 'foundation'] },
+  { name: 'auth', files: /^(scram-authenticator|saslprep)\.ts$/, imports: ['api', 'options'] },
+  { name: 'connection', files: /^connection\//, imports: ['api', 'options', 'foundation', 'session'] },
+  { name: 'subscriptions', files: /^subscriptions\//, imports: ['api', 'options', 'foundation', 'session'] },
   {
     name: 'supervisor',
     files: /^supervisor\//,
-    imports: ['api', 'options', 'clock', 'session', 'transport', 'stores', 'auth', 'connection', 'subscriptions'],
+    imports: ['api', 'options', 'foundation', 'session', 'stores', 'connection', 'subscriptions'],
+  },
+  // What the client offers beside its protocol, built on what it offers anyway.
+  {
+    name: 'parts of the client',
+    files: /^(request-response|publisher-pool)\.ts$/,
+    imports: ['api', 'options', 'foundation'],
+    types: ['client'],
   },
   {
     name: 'client',
-    files: /^(client\/|client\.ts$|connect\.ts$)/,
+    files: /^(client|client-parts|connect)\.ts$/,
     imports: [
       'api',
       'options',
-      'clock',
+      'foundation',
       'session',
-      'transport',
       'stores',
-      'auth',
-      'connection',
       'subscriptions',
       'supervisor',
+      'parts of the client',
     ],
   },
   // Modules on top are the test of the public API: they use it and nothing else of core.
   {
     name: 'on top',
-    files: /^(typed|topic-template|request-response|client-group|publisher-pool|queue-publisher)(\/|\.ts$)/,
-    imports: ['api', 'options', 'clock', 'client'],
+    files: /^(typed|topic-template|client-group|group-subscription|queue-publisher)(\/|\.ts$)/,
+    imports: ['api', 'options', 'foundation', 'client'],
   },
-  {
-    name: 'index',
-    files: /^index\.ts$/,
-    imports: ['api', 'options', 'transport', 'stores', 'auth', 'subscriptions', 'client', 'on top'],
-  },
+  { name: 'index', files: /^index\.ts$/, imports: ['api', 'options', 'stores', 'auth', 'client', 'on top'] },
 ];
 
 /** The layer of a file of core, by its path from the root of the repository. */

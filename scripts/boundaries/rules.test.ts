@@ -13,20 +13,26 @@ const sound: Readonly<Record<string, string>> = {
   'packages/core/package.json': manifest('@mqttv5/core', {
     dependencies: { '@mqttv5/wire': 'workspace:^' },
     imports: {
-      '#tcp': { '@mqttv5/source': { browser: './src/transport/none.ts', default: './src/transport/tcp.ts' } },
+      '#tcp': {
+        '@mqttv5/source': { browser: './src/connection/tcp-dial-browser.ts', default: './src/connection/tcp-dial.ts' },
+      },
     },
     publishConfig: { exports: publishedExports, imports: { '#tcp': {} } },
   }),
   'packages/core/src/index.ts': source(`export { Client } from './client.ts';`),
-  'packages/core/src/client.ts': source(`import { tcpDial } from '#tcp';\nexport const Client = tcpDial;`),
+  'packages/core/src/client.ts': source(
+    `import { supervisor } from './supervisor/supervisor.ts';\nexport const Client = supervisor;`,
+  ),
   'packages/core/src/errors.ts': source('export class MqttError extends Error {}'),
   'packages/core/src/session/engine.ts': source(
     `import { encode } from '@mqttv5/wire';\nimport { MqttError } from '../errors.ts';\n// no timer here\nexport const handleTimeout = (now: number) => [encode, MqttError, now];`,
   ),
-  'packages/core/src/transport/tcp.ts': source(`import { connect } from 'node:net';\nexport const tcpDial = connect;`),
-  'packages/core/src/transport/none.ts': source('export const tcpDial = undefined;'),
+  'packages/core/src/connection/tcp-dial.ts': source(
+    `import { connect } from 'node:net';\nexport const tcpDial = connect;`,
+  ),
+  'packages/core/src/connection/tcp-dial-browser.ts': source('export const tcpDial = undefined;'),
   'packages/core/src/supervisor/supervisor.ts': source(
-    `import '../session/engine.ts';\nsetTimeout(() => undefined, 1);`,
+    `import { tcpDial } from '#tcp';\nimport '../session/engine.ts';\nexport const supervisor = setTimeout(tcpDial, 1);`,
   ),
   'packages/core/src/typed.ts': source(`import { Client } from './client.ts';\nexport const Typed = Client;`),
   'packages/codec-json/package.json': manifest('@mqttv5/codec-json', {
@@ -108,7 +114,7 @@ describe.each<{ rule: string; cases: { name: string; files: Record<string, strin
       {
         name: 'an alias goes up',
         files: { 'packages/core/src/subscriptions/trie.ts': source(`import '#tcp';`) },
-        message: 'is of the layer "subscriptions" and imports #tcp of "transport"',
+        message: 'is of the layer "subscriptions" and imports #tcp of "connection"',
       },
       {
         name: 'a file without a layer',
@@ -174,7 +180,7 @@ describe.each<{ rule: string; cases: { name: string; files: Record<string, strin
         name: 'without a browser condition',
         files: {
           'packages/core/package.json': manifest('@mqttv5/core', {
-            imports: { '#tcp': { default: './src/transport/tcp.ts' } },
+            imports: { '#tcp': { default: './src/connection/tcp-dial.ts' } },
           }),
         },
         message: 'imports node:net and is reached from a browser entry',
@@ -283,6 +289,24 @@ test('comments and strings are no mentions', () => {
   const files = session(`// a timer, a socket, Date\nexport const text = 'Promise setTimeout';`);
   const rule = rules.find(({ name }) => name === 'the session engine is pure');
   expect(rule?.check(new Repository(Object.entries({ ...sound, ...files })))).toEqual([]);
+});
+
+test('a global that is asked for first may be used', () => {
+  const text = `export const encode = typeof process === 'object' ? process : undefined;`;
+  const rule = rules.find(({ name }) => name === 'browser entries reach no Node');
+  const files = { 'packages/wire/src/encode.ts': source(text) };
+  expect(rule?.check(new Repository(Object.entries({ ...sound, ...files })))).toEqual([]);
+});
+
+test('a part of the client names its type, and no more', () => {
+  const rule = rules.find(({ name }) => name === 'imports in core point down');
+  const check = (text: string): number | undefined => {
+    const files = { 'packages/core/src/request-response.ts': source(text) };
+    return rule?.check(new Repository(Object.entries({ ...sound, ...files }))).length;
+  };
+  expect(check(`import type { Client } from './client.ts';`)).toBe(0);
+  expect(check(`import { type Client } from './client.ts';`)).toBe(0);
+  expect(check(`import { Client } from './client.ts';`)).toBe(1);
 });
 
 test('a property or a parameter called process is not the global', () => {

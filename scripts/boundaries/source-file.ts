@@ -19,7 +19,7 @@ export interface SourceFile {
   imports: readonly ImportReference[];
   /** Every identifier, property names included. */
   identifiers: readonly Mention[];
-  /** Identifiers that name a variable no one in the file declares: globals. Types do not count. */
+  /** Identifiers that name a variable nobody in the file declares, nor asks for with `typeof`: globals. Types do not count. */
   globals: readonly Mention[];
   /** `async` functions, `await` and `for await`. */
   asynchronous: readonly Mention[];
@@ -73,6 +73,7 @@ export function parseSourceFile(path: string, text: string): SourceFile {
         const name = String(node['name']);
         identifiers.push({ name, line });
         if (declares(parent, field)) declared.add(name);
+        else if (parent?.type === 'UnaryExpression' && parent['operator'] === 'typeof') declared.add(name);
         else if (refers(parent, field)) references.push({ name, line });
         break;
       }
