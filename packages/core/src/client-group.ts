@@ -8,7 +8,14 @@ import type { GroupMember, GroupMessage, GroupOptions, GroupPublishResult } from
 import type { DisconnectOptions } from './api/options.ts';
 import type { PublishOptions, PublishResult } from './api/publish.ts';
 import type { PubSub } from './api/pubsub.ts';
-import type { CallbackOptions, Filters, MessageHandler, SubscribeOptions, Subscription, SubscriptionHandle } from './api/receive.ts';
+import type {
+  CallbackOptions,
+  Filters,
+  MessageHandler,
+  SubscribeOptions,
+  Subscription,
+  SubscriptionHandle,
+} from './api/receive.ts';
 import { Client } from './client.ts';
 import { type AnyMqttError, GroupError, isMqttError, mqttError } from './errors.ts';
 import { fnv1a } from './fnv1a.ts';
@@ -43,7 +50,11 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
   #closed = false;
 
   /** @throws MqttError `INVALID_OPTION` (no member, a name twice, an unknown key), and what the constructor of `Client` throws */
-  constructor(members: readonly GroupMember[], options?: GroupOptions, /** @internal */ environment: Environment = systemEnvironment) {
+  constructor(
+    members: readonly GroupMember[],
+    options?: GroupOptions,
+    /** @internal */ environment: Environment = systemEnvironment,
+  ) {
     this.#options = resolveGroupOptions(options, members);
     this.#members = resolveGroupMembers(members).map(({ name, brokers, options: own }) => ({
       name,
@@ -92,11 +103,16 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
     resolvePublish(topic, payload, options);
     options?.signal?.throwIfAborted();
     if (this.#options.publishPolicy !== 'broadcast') return this.#publishToOne(topic, payload, options);
-    const results = await Promise.all(this.#members.map((member) => outcomeOf(member, member.client.publish(topic, payload, options))));
+    const results = await Promise.all(
+      this.#members.map((member) => outcomeOf(member, member.client.publish(topic, payload, options))),
+    );
     const needed = this.#options.needed;
     const succeeded = results.filter((result) => result.error === undefined).length;
     if (succeeded >= needed) return results;
-    throw new GroupError(`${succeeded} of ${results.length} members published to ${topic}, ${needed} were needed`, results);
+    throw new GroupError(
+      `${succeeded} of ${results.length} members published to ${topic}, ${needed} were needed`,
+      results,
+    );
   }
 
   /**
@@ -114,7 +130,11 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
   }
 
   /** `subscribe` with a handler; `concurrency` counts over all members. */
-  async subscribeCallback(filters: Filters, handler: MessageHandler<GroupMessage>, options?: CallbackOptions): Promise<SubscriptionHandle> {
+  async subscribeCallback(
+    filters: Filters,
+    handler: MessageHandler<GroupMessage>,
+    options?: CallbackOptions,
+  ): Promise<SubscriptionHandle> {
     this.#assertOpen();
     const turns = inTurns(handler, options?.concurrency);
     const parts = await this.#wholeOrNothing(
@@ -126,7 +146,10 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
 
   declare(filters: Filters, options: CallbackOptions & { handler: MessageHandler<GroupMessage> }): SubscriptionHandle;
   declare(filters: Filters, options?: SubscribeOptions): Subscription<GroupMessage>;
-  declare(filters: Filters, options?: CallbackOptions & { handler?: MessageHandler<GroupMessage> }): SubscriptionHandle {
+  declare(
+    filters: Filters,
+    options?: CallbackOptions & { handler?: MessageHandler<GroupMessage> },
+  ): SubscriptionHandle {
     this.#assertOpen();
     const handler = options?.handler;
     if (handler === undefined) {
@@ -138,7 +161,9 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
     const turns = inTurns(handler, options?.concurrency);
     return this.#keep(
       new GroupHandle(
-        this.#members.map(({ name, client }) => client.declare(filters, { ...options, handler: (message) => turns(message, name) })),
+        this.#members.map(({ name, client }) =>
+          client.declare(filters, { ...options, handler: (message) => turns(message, name) }),
+        ),
       ),
     );
   }
@@ -154,7 +179,11 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
     await this.disconnect();
   }
 
-  async #publishToOne(topic: string, payload: Payload, options: PublishOptions | undefined): Promise<readonly GroupPublishResult[]> {
+  async #publishToOne(
+    topic: string,
+    payload: Payload,
+    options: PublishOptions | undefined,
+  ): Promise<readonly GroupPublishResult[]> {
     const failed: GroupPublishResult[] = [];
     for (const member of this.#inTurn(topic)) {
       const result = await outcomeOf(member, member.client.publish(topic, payload, options));
@@ -187,7 +216,10 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
     return handle;
   }
 
-  async #wholeOrNothing<T>(act: (member: Member) => Promise<T>, undo: (done: T, member: Member) => Promise<unknown>): Promise<readonly T[]> {
+  async #wholeOrNothing<T>(
+    act: (member: Member) => Promise<T>,
+    undo: (done: T, member: Member) => Promise<unknown>,
+  ): Promise<readonly T[]> {
     const done: { value: T; member: Member }[] = [];
     const failures: unknown[] = [];
     await this.#forEach(async (member) => {
@@ -199,7 +231,10 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
         failures.push(error);
       }
     });
-    if (failures.length === 0) return done.sort((a, b) => this.#members.indexOf(a.member) - this.#members.indexOf(b.member)).map(({ value }) => value);
+    if (failures.length === 0)
+      return done
+        .sort((a, b) => this.#members.indexOf(a.member) - this.#members.indexOf(b.member))
+        .map(({ value }) => value);
     await Promise.allSettled(done.map(({ value, member }) => undo(value, member)));
     const ours = failures.filter((failure): failure is AnyMqttError => isMqttError(failure));
     // A signal's reason is passed on as it is.

@@ -60,9 +60,11 @@ export class ClientParts {
 
   /** Over the pool where there is one; over the client's own connection where that could not send it at all. */
   publish(topic: string, payload: Payload, options: PublishOptions | undefined): Promise<PublishResult> {
-    if (this.pool === undefined || this.supervisor.state !== 'connected') return this.publishing.publish(topic, payload, options);
+    if (this.pool === undefined || this.supervisor.state !== 'connected')
+      return this.publishing.publish(topic, payload, options);
     return this.pool.publish(topic, payload, options).catch((error: unknown) => {
-      if (isMqttError(error) && error.code === 'NO_HEALTHY_PUBLISHERS') return this.publishing.publish(topic, payload, options);
+      if (isMqttError(error) && error.code === 'NO_HEALTHY_PUBLISHERS')
+        return this.publishing.publish(topic, payload, options);
       throw error;
     });
   }
@@ -93,7 +95,10 @@ export class ClientParts {
     };
   }
 
-  #publisherPool(options: ClientOptions, makeMember: (options: ClientOptions) => PoolMember): PublisherPool | undefined {
+  #publisherPool(
+    options: ClientOptions,
+    makeMember: (options: ClientOptions) => PoolMember,
+  ): PublisherPool | undefined {
     const settings = this.options.publisherPool;
     if (settings === undefined) return undefined;
     const countFallback = (): void => {

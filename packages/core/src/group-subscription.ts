@@ -5,7 +5,14 @@
 
 import type { WaitOptions } from './api/common.ts';
 import type { GroupMessage } from './api/group.ts';
-import type { Message, MessageHandler, SubscribeResult, Subscription, SubscriptionHandle, TopicFilter } from './api/receive.ts';
+import type {
+  Message,
+  MessageHandler,
+  SubscribeResult,
+  Subscription,
+  SubscriptionHandle,
+  TopicFilter,
+} from './api/receive.ts';
 import type { AnyMqttError } from './errors.ts';
 import { checkCount, checkKnownKeys } from './options/check.ts';
 
@@ -15,7 +22,10 @@ export function withMember(message: Message, member: string): GroupMessage {
 }
 
 /** One handler for all members, in turns: `concurrency` counts over the whole group. */
-export function inTurns(handler: MessageHandler<GroupMessage>, concurrency = 1): (message: Message, member: string) => Promise<unknown> {
+export function inTurns(
+  handler: MessageHandler<GroupMessage>,
+  concurrency = 1,
+): (message: Message, member: string) => Promise<unknown> {
   let running = 0;
   const waiting: (() => void)[] = [];
   return async (message, member) => {
@@ -132,7 +142,9 @@ export class GroupSubscription extends GroupHandle implements Subscription<Group
     return undefined;
   }
 
-  async *batches(options: { maximum?: number | undefined } = {}): AsyncGenerator<readonly GroupMessage[], undefined, undefined> {
+  async *batches(
+    options: { maximum?: number | undefined } = {},
+  ): AsyncGenerator<readonly GroupMessage[], undefined, undefined> {
     checkKnownKeys(options, BATCH_KEYS, 'batches');
     const maximum = checkCount(options.maximum ?? Infinity, 'maximum', 1);
     let inHand: GroupMessage[] = [];

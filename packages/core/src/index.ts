@@ -43,7 +43,14 @@ export type { Logger } from './api/logger.ts';
 export type { Backoff, ClientOptions, DisconnectOptions, TlsOptions, WillOptions } from './api/options.ts';
 export type { PublishOptions, PublishResult, RequestOptions, ResponseBody, Settled } from './api/publish.ts';
 export type { PubSub } from './api/pubsub.ts';
-export type { PublisherQueue, QueuedPublish, QueueEntry, QueueLimit, QueueOptions, QueuePublishOptions } from './api/queue.ts';
+export type {
+  PublisherQueue,
+  QueuedPublish,
+  QueueEntry,
+  QueueLimit,
+  QueueOptions,
+  QueuePublishOptions,
+} from './api/queue.ts';
 export type {
   AckReasonCode,
   CallbackOptions,

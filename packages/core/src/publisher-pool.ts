@@ -46,7 +46,9 @@ export class PublisherPool {
     this.#leave();
     this.#broker = broker.url.href;
     const { settings, makeMember } = this.#setup;
-    this.#members = Array.from({ length: settings.size }, (_, index) => makeMember(this.#memberOptions(broker, settings.clientId(clientId, index + 1))));
+    this.#members = Array.from({ length: settings.size }, (_, index) =>
+      makeMember(this.#memberOptions(broker, settings.clientId(clientId, index + 1))),
+    );
     for (const member of this.#members) member.connect().catch(() => undefined); // it has given up for good: publishes fall back
   }
 
@@ -114,5 +116,9 @@ export class PublisherPool {
 
 /** Another connection may try: nothing has left, and it was not the caller's mistake. */
 function couldNotSend(error: unknown): boolean {
-  return isMqttError(error) && (error.code === 'NOT_CONNECTED' || error.code === 'CLOSED' || error.code === 'WRITE_QUEUE_FULL') && error.delivery === 'notSent';
+  return (
+    isMqttError(error) &&
+    (error.code === 'NOT_CONNECTED' || error.code === 'CLOSED' || error.code === 'WRITE_QUEUE_FULL') &&
+    error.delivery === 'notSent'
+  );
 }

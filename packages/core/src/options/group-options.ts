@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { GroupMember, GroupOptions } from '../api/group.ts';
-import { checkBoolean, checkInteger, checkKnownKeys, checkObject, checkOneOf, checkString, invalidOption } from './check.ts';
+import {
+  checkBoolean,
+  checkInteger,
+  checkKnownKeys,
+  checkObject,
+  checkOneOf,
+  checkString,
+  invalidOption,
+} from './check.ts';
 
 export interface ResolvedGroupOptions {
   readonly shared: NonNullable<GroupOptions['shared']>;
@@ -11,7 +19,12 @@ export interface ResolvedGroupOptions {
   readonly sequentialLifecycle: boolean;
 }
 
-const OPTION_KEYS: ReadonlySet<string> = new Set<keyof GroupOptions>(['shared', 'publishPolicy', 'success', 'sequentialLifecycle']);
+const OPTION_KEYS: ReadonlySet<string> = new Set<keyof GroupOptions>([
+  'shared',
+  'publishPolicy',
+  'success',
+  'sequentialLifecycle',
+]);
 const MEMBER_KEYS: ReadonlySet<string> = new Set<keyof GroupMember>(['name', 'brokers', 'options']);
 
 /** @throws MqttError `INVALID_OPTION` */
@@ -20,14 +33,20 @@ export function resolveGroupOptions(options: GroupOptions = {}, members: readonl
   checkKnownKeys(options, OPTION_KEYS, 'GroupOptions');
   return {
     shared: { ...options.shared },
-    publishPolicy: checkOneOf(options.publishPolicy ?? 'broadcast', 'publishPolicy', ['broadcast', 'roundRobin', 'hashByTopic']),
+    publishPolicy: checkOneOf(options.publishPolicy ?? 'broadcast', 'publishPolicy', [
+      'broadcast',
+      'roundRobin',
+      'hashByTopic',
+    ]),
     needed: neededSuccesses(options.success ?? 'all', members.length),
     sequentialLifecycle: checkBoolean(options.sequentialLifecycle ?? false, 'sequentialLifecycle'),
   };
 }
 
 /** The members with their names. @throws MqttError `INVALID_OPTION` for no member, a name twice, an unknown key */
-export function resolveGroupMembers(members: readonly GroupMember[]): readonly (GroupMember & { readonly name: string })[] {
+export function resolveGroupMembers(
+  members: readonly GroupMember[],
+): readonly (GroupMember & { readonly name: string })[] {
   const given: unknown = members;
   if (!Array.isArray(given) || given.length === 0) throw invalidOption('A group needs at least one member');
   const names = new Set<string>();

@@ -2,9 +2,9 @@
 //
 // What the client takes from the world beside its connections. Passed in, so that tests run in virtual time.
 
-import { type Clock, systemClock } from "../clock.ts";
-import { tcpDial } from "#tcp";
-import type { Dial } from "../api/transport.ts";
+import { type Clock, systemClock } from '../clock.ts';
+import { tcpDial } from '#tcp';
+import type { Dial } from '../api/transport.ts';
 
 /** The collaborators of one client that are neither options nor connections. @internal */
 export interface Environment {

@@ -16,7 +16,13 @@ interface Listener {
 }
 
 /** Failures that somebody has to see: without a listener and without a logger they go to `reportUnheard`. */
-const FAILURES: ReadonlySet<EventName> = new Set(['handlerError', 'subscribeError', 'storeError', 'ackStalled', 'close']);
+const FAILURES: ReadonlySet<EventName> = new Set([
+  'handlerError',
+  'subscribeError',
+  'storeError',
+  'ackStalled',
+  'close',
+]);
 
 export class EventHub {
   readonly #listeners = new Map<EventName, readonly Listener[]>();
@@ -37,7 +43,10 @@ export class EventHub {
     this.#listeners.set(event, [...(this.#listeners.get(event) ?? []), entry]);
     return () => {
       entry.active = false;
-      this.#listeners.set(event, (this.#listeners.get(event) ?? []).filter((other) => other !== entry));
+      this.#listeners.set(
+        event,
+        (this.#listeners.get(event) ?? []).filter((other) => other !== entry),
+      );
     };
   }
 

@@ -7,7 +7,9 @@ import type { RestoreReport } from '../session/effects.ts';
 
 /** What an attempt ended with. Anything that is not ours came out of a transport or a hook that broke its contract. */
 export function attemptError(cause: unknown): AnyMqttError {
-  return isMqttError(cause) ? cause : mqttError('DIAL_FAILED', `The attempt to connect failed: ${String(cause)}`, { cause });
+  return isMqttError(cause)
+    ? cause
+    : mqttError('DIAL_FAILED', `The attempt to connect failed: ${String(cause)}`, { cause });
 }
 
 /** The last error, with all of them in `errors` when there were several. Not enumerable, as it contains itself. */
@@ -27,7 +29,10 @@ export function restoreFailure(report: RestoreReport): StoreError | undefined {
 }
 
 /** Reason String and User Properties are explanations: they are dropped where the broker takes no packet so long [MQTT-3.14.2-3, -4]. */
-export function disconnectPacket(options: ResolvedDisconnectOptions, maximumPacketSize: number | undefined): DisconnectPacket {
+export function disconnectPacket(
+  options: ResolvedDisconnectOptions,
+  maximumPacketSize: number | undefined,
+): DisconnectPacket {
   const { reasonCode, reasonString, sessionExpiryInterval, userProperties } = options;
   const needed: DisconnectProperties = sessionExpiryInterval === undefined ? {} : { sessionExpiryInterval };
   const explained: DisconnectProperties = { ...needed };

@@ -8,7 +8,7 @@ import type { ClientState } from '../api/connect.ts';
 import type { Payload } from '../api/common.ts';
 import type { PublishOptions, PublishResult } from '../api/publish.ts';
 import type { Link } from '../connection/link.ts';
-import { BY_REFERENCE_BYTES } from '../connection/outbox.ts';
+import { PAYLOAD_BY_REFERENCE_FROM } from '../connection/outbox.ts';
 import { type AnyMqttError, MqttError, mqttError, withDelivery } from '../errors.ts';
 import type { ResolvedClientOptions } from '../options/client-options.ts';
 import { resolvePublish } from '../options/publish-options.ts';
@@ -53,7 +53,9 @@ export class Publishing {
       const engine = this.#context.host.engine;
       // Only while an asynchronous store is being read.
       if (engine === undefined) return this.#whenOpen(topic, payload, options);
-      return qos === 0 ? this.#publishQoS0(engine, topic, payload, options, properties) : this.#publishAcknowledged(engine, topic, payload, options, properties);
+      return qos === 0
+        ? this.#publishQoS0(engine, topic, payload, options, properties)
+        : this.#publishAcknowledged(engine, topic, payload, options, properties);
     } catch (error) {
       return Promise.reject(error instanceof MqttError ? withDelivery(error, 'notSent') : error);
     }
@@ -76,12 +78,18 @@ export class Publishing {
   }
 
   /** The publisher queue's way in: no promise, the outcome goes to the producer by its Ref. */
-  publishRef(ref: ProducerRef, topic: string, payload: Uint8Array, options: PublishOptions): PublishExchange | undefined {
+  publishRef(
+    ref: ProducerRef,
+    topic: string,
+    payload: Uint8Array,
+    options: PublishOptions,
+  ): PublishExchange | undefined {
     const { host } = this.#context;
     const properties = resolvePublish(topic, payload, options);
     const refusal = this.#refusal(options.qos ?? 1);
     if (refusal !== undefined) throw refusal;
-    if (host.engine === undefined) throw mqttError('NOT_CONNECTED', 'The session store is being read', { delivery: 'notSent' });
+    if (host.engine === undefined)
+      throw mqttError('NOT_CONNECTED', 'The session store is being read', { delivery: 'notSent' });
     const message = outboundMessage(topic, payload.slice(), options.qos ?? 1, options.retain, properties, ref);
     const exchange = host.engine.publish(message, host.now());
     host.rearm();
@@ -108,7 +116,13 @@ export class Publishing {
       if (!(waiter instanceof Waiter)) continue;
       exchange.waiter = undefined;
       const details = { delivery: 'pending', ...(cause && { cause }) } as const;
-      waiter.settle({ error: mqttError('CLOSED', `The client was closed; the publish to ${exchange.topic} stays in the session`, details) });
+      waiter.settle({
+        error: mqttError(
+          'CLOSED',
+          `The client was closed; the publish to ${exchange.topic} stays in the session`,
+          details,
+        ),
+      });
     }
   }
 
@@ -126,7 +140,10 @@ export class Publishing {
     properties: PublishProperties | undefined,
   ): Promise<PublishResult> {
     const bytes = this.#bytesOfQoS0(payload, this.#context.link);
-    const exchange = engine.publish(outboundMessage(topic, bytes, 0, options?.retain, properties), this.#context.host.now());
+    const exchange = engine.publish(
+      outboundMessage(topic, bytes, 0, options?.retain, properties),
+      this.#context.host.now(),
+    );
     if (exchange !== undefined) return this.#wait(exchange, options?.signal);
     return this.#options.publishMode === 'fireAndForget' ? SENT_PROMISE : this.#whenFlushed(options?.signal);
   }
@@ -140,7 +157,7 @@ export class Publishing {
     const kept =
       this.#options.store !== undefined ||
       !link?.hasRoom ||
-      (payload.length >= BY_REFERENCE_BYTES && this.#options.publishMode === 'fireAndForget');
+      (payload.length >= PAYLOAD_BY_REFERENCE_FROM && this.#options.publishMode === 'fireAndForget');
     return kept ? payload.slice() : payload;
   }
 
@@ -269,9 +286,18 @@ function outboundMessage(
   properties: PublishProperties | undefined,
   ref?: ProducerRef,
 ): OutboundMessage {
-  if (properties?.topicAlias === undefined) return { topic, payload, qos, retain: retain ?? false, properties, topicAlias: undefined, ref };
+  if (properties?.topicAlias === undefined)
+    return { topic, payload, qos, retain: retain ?? false, properties, topicAlias: undefined, ref };
   const { topicAlias, ...rest } = properties;
-  return { topic, payload, qos, retain: retain ?? false, properties: Object.keys(rest).length > 0 ? rest : undefined, topicAlias, ref };
+  return {
+    topic,
+    payload,
+    qos,
+    retain: retain ?? false,
+    properties: Object.keys(rest).length > 0 ? rest : undefined,
+    topicAlias,
+    ref,
+  };
 }
 
 /** QoS 1 and 2 may be sent again much later: the bytes must be ours. */

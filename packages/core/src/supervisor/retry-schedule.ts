@@ -14,7 +14,12 @@ const LATE_ATTEMPT = 64;
 const FALLBACK_DELAY_MS = 30_000;
 
 /** Another attempt would end the same way, whatever the network does. */
-const NEVER_RETRIED: ReadonlySet<string> = new Set(['SESSION_STATE_MISSING', 'STORE_FAILED', 'CLOSED', 'INVALID_OPTION']);
+const NEVER_RETRIED: ReadonlySet<string> = new Set([
+  'SESSION_STATE_MISSING',
+  'STORE_FAILED',
+  'CLOSED',
+  'INVALID_OPTION',
+]);
 
 export interface RetrySettings {
   readonly reconnect: Backoff | false;
@@ -54,7 +59,8 @@ export class RetrySchedule {
   /** Whether there is an attempt after this failure. What the application's own function throws counts as no. */
   allows(error: AnyMqttError): boolean {
     const { reconnect, maximumReconnectAttempts, shouldReconnect } = this.#settings;
-    if (reconnect === false || this.#attempts >= maximumReconnectAttempts || NEVER_RETRIED.has(error.code)) return false;
+    if (reconnect === false || this.#attempts >= maximumReconnectAttempts || NEVER_RETRIED.has(error.code))
+      return false;
     const reasonCode = 'reasonCode' in error ? error.reasonCode : undefined;
     return shouldReconnect({ error, reasonCode, attempt: this.#attempts + 1 });
   }
@@ -63,7 +69,8 @@ export class RetrySchedule {
   next(afterTakeover: boolean): number {
     this.#attempts += 1;
     const { reconnect } = this.#settings;
-    const delayMs = reconnect === false ? 0 : reconnect(afterTakeover ? Math.max(LATE_ATTEMPT, this.#attempts) : this.#attempts);
+    const delayMs =
+      reconnect === false ? 0 : reconnect(afterTakeover ? Math.max(LATE_ATTEMPT, this.#attempts) : this.#attempts);
     this.#delayMs = Number.isFinite(delayMs) && delayMs >= 0 ? delayMs : FALLBACK_DELAY_MS;
     return this.#delayMs;
   }

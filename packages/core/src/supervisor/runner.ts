@@ -40,7 +40,13 @@ export interface RunnerTargets {
 
 /** What a commit lets go, in the order in which it was decided. */
 type Release =
-  | { readonly type: 'send'; readonly link: Link; readonly packet: Packet; readonly exchange: PublishExchange | undefined; readonly bytes: number }
+  | {
+      readonly type: 'send';
+      readonly link: Link;
+      readonly packet: Packet;
+      readonly exchange: PublishExchange | undefined;
+      readonly bytes: number;
+    }
   | { readonly type: 'settle'; readonly exchange: PublishExchange; readonly outcome: PublishOutcome };
 
 interface Batch {
@@ -87,7 +93,8 @@ export class SessionRunner implements SessionEffects {
     if (this.#staged === undefined) return this.#committing;
     // The batch of this turn begins when its microtask runs, behind the one under way.
     return (async () => {
-      while (this.#staged !== undefined || this.#committing !== undefined) await (this.#committing ?? Promise.resolve());
+      while (this.#staged !== undefined || this.#committing !== undefined)
+        await (this.#committing ?? Promise.resolve());
     })();
   }
 
@@ -105,7 +112,8 @@ export class SessionRunner implements SessionEffects {
       exchange?.markWritten();
       return link.send(packet);
     }
-    const bytes = HELD_PACKET_OVERHEAD + (packet.type === 'publish' ? packet.payload.length + packet.topicName.length : 0);
+    const bytes =
+      HELD_PACKET_OVERHEAD + (packet.type === 'publish' ? packet.payload.length + packet.topicName.length : 0);
     this.#heldBytes += bytes;
     this.#batch().releases.push({ type: 'send', link, packet, exchange, bytes });
     if (link.unsentBytes + this.#heldBytes < this.#writeHighWaterMark) return true;
@@ -206,9 +214,14 @@ export class SessionRunner implements SessionEffects {
   /** What was about to be settled is known to the broker but not to the store: it ends like everything else that waits. */
   #fail(batch: Batch, cause: unknown): void {
     if (this.#dead) return;
-    const unsettled = [...batch.releases, ...(this.#staged?.releases ?? [])].filter((release) => release.type === 'settle');
+    const unsettled = [...batch.releases, ...(this.#staged?.releases ?? [])].filter(
+      (release) => release.type === 'settle',
+    );
     this.kill();
     this.#counters.storeErrors += 1;
-    this.#targets.storeFailed(cause, unsettled.map((release) => release.exchange));
+    this.#targets.storeFailed(
+      cause,
+      unsettled.map((release) => release.exchange),
+    );
   }
 }

@@ -5,7 +5,13 @@
 import type { PublishPacket } from '@mqttv5/wire';
 import { StoreError } from '../errors.ts';
 import type { ResolvedClientOptions } from '../options/client-options.ts';
-import type { ControlRequest, InboundExchange, PublishExchange, PublishOutcome, RequestOutcome } from '../session/effects.ts';
+import type {
+  ControlRequest,
+  InboundExchange,
+  PublishExchange,
+  PublishOutcome,
+  RequestOutcome,
+} from '../session/effects.ts';
 import { SessionEngine } from '../session/engine.ts';
 import type { RestoreReport } from '../session/effects.ts';
 import type { Counters } from '../stats.ts';
@@ -113,12 +119,15 @@ export class SessionHost {
   #newRunner(): SessionRunner {
     const listener = this.#listener;
     const targets = {
-      deliver: (packet: PublishPacket, topic: string, exchange: InboundExchange | undefined) => listener.deliver(packet, topic, exchange),
-      publishSettled: (exchange: PublishExchange, outcome: PublishOutcome) => listener.publishSettled(exchange, outcome),
+      deliver: (packet: PublishPacket, topic: string, exchange: InboundExchange | undefined) =>
+        listener.deliver(packet, topic, exchange),
+      publishSettled: (exchange: PublishExchange, outcome: PublishOutcome) =>
+        listener.publishSettled(exchange, outcome),
       requestSettled: (request: ControlRequest, outcome: RequestOutcome) => listener.requestSettled(request, outcome),
       violation: (reasonCode: number, detail: string) => listener.violation(reasonCode, detail),
       room: () => this.#engine?.handleRoom(this.now()),
-      firstPutsFailed: (exchanges: readonly PublishExchange[], cause: unknown) => this.#rejectFirstPuts(exchanges, cause),
+      firstPutsFailed: (exchanges: readonly PublishExchange[], cause: unknown) =>
+        this.#rejectFirstPuts(exchanges, cause),
       storeFailed: (cause: unknown, unsettled: readonly PublishExchange[]) => this.#crash(cause, unsettled),
     };
     return new SessionRunner(this.#options.store, targets, this.#counters, this.#options.writeHighWaterMark);
@@ -126,7 +135,10 @@ export class SessionHost {
 
   #rejectFirstPuts(exchanges: readonly PublishExchange[], cause: unknown): void {
     for (const exchange of exchanges) {
-      const error = new StoreError(`The session store did not take the publish to ${exchange.topic}`, { cause, delivery: 'notSent' });
+      const error = new StoreError(`The session store did not take the publish to ${exchange.topic}`, {
+        cause,
+        delivery: 'notSent',
+      });
       this.#engine?.rejectFirstPut(exchange, error, this.now());
     }
   }
@@ -138,7 +150,10 @@ export class SessionHost {
     this.#engine = undefined;
     this.#runner = this.#newRunner();
     for (const exchange of waiting) {
-      const error = new StoreError('The session store failed while the publish was under way', { cause, delivery: 'unknown' });
+      const error = new StoreError('The session store failed while the publish was under way', {
+        cause,
+        delivery: 'unknown',
+      });
       this.#listener.publishSettled(exchange, { error });
     }
     this.#listener.crashed(new StoreError('The session store failed; the client has stopped', { cause }));

@@ -251,10 +251,19 @@ export class Supervisor {
     this.#setState('connected');
     const resumedForeign = verdict.fate === 'resumed' && engine.epoch !== this.#knownEpoch;
     this.#knownEpoch = engine.epoch;
-    registry.handleConnected({ fate: verdict.fate, inDoubt: verdict.fate === 'resumed' && verdict.inDoubt, info, resumedForeign });
+    registry.handleConnected({
+      fate: verdict.fate,
+      inDoubt: verdict.fate === 'resumed' && verdict.inDoubt,
+      info,
+      resumedForeign,
+    });
     engine.startPublishing(host.now());
     host.rearm();
-    options.logger?.info('mqtt: connected', { broker: redactUrl(broker.url), clientId: info.clientId, session: verdict.fate });
+    options.logger?.info('mqtt: connected', {
+      broker: redactUrl(broker.url),
+      clientId: info.clientId,
+      session: verdict.fate,
+    });
     events.emit('connect', info);
     this.#parts.connected(broker, info.clientId);
     for (const waiter of this.#waiters) waiter.resolve(info);
@@ -273,7 +282,6 @@ export class Supervisor {
     const { counters, events, options } = this.#parts;
     const error = attemptError(cause);
     counters.connectFailures += 1;
-    if (error.code === 'PROTOCOL_ERROR') counters.protocolErrors += 1;
     this.#brokers.failed();
     options.logger?.warn('mqtt: connect failed', { broker: redactUrl(broker.url), attempt, error });
     events.emit('connectError', { error, attempt, broker: new URL(broker.url) });
@@ -300,13 +308,15 @@ export class Supervisor {
     const { host, registry, counters, events, options } = this.#parts;
     this.#link = undefined;
     host.runner.unbind();
-    host.engine?.handleConnectionLost({ orderly: end.orderly, reasonCode: end.serverDisconnect?.reasonCode }, host.now());
+    host.engine?.handleConnectionLost(
+      { orderly: end.orderly, reasonCode: end.serverDisconnect?.reasonCode },
+      host.now(),
+    );
     registry.handleConnectionLost();
     host.rearm();
     this.#onLinkLost?.();
     if (life.stopped || this.#closing !== undefined) return;
     counters.disconnects += 1;
-    if (end.error.code === 'PROTOCOL_ERROR') counters.protocolErrors += 1;
     this.#schedule.connectionLost(host.now());
     options.logger?.warn('mqtt: connection lost', { error: end.error });
     if (end.serverDisconnect) this.#serverDisconnected(end.serverDisconnect);
@@ -334,7 +344,10 @@ export class Supervisor {
     if (this.#broker) this.#redirect(info, this.#broker);
   }
 
-  #redirect(said: { readonly reasonCode?: number; readonly serverReference?: string; readonly reasonString?: string }, from: BrokerAddress): void {
+  #redirect(
+    said: { readonly reasonCode?: number; readonly serverReference?: string; readonly reasonString?: string },
+    from: BrokerAddress,
+  ): void {
     const { reasonCode, serverReference, reasonString } = said;
     if (reasonCode === undefined || !isRedirect(reasonCode)) return;
     const info = {
