@@ -1,1 +1,24 @@
-export {};
+// SPDX-License-Identifier: Apache-2.0
+
+export type {
+  Broker,
+  BrokerAccess,
+  BrokerAuthExchange,
+  BrokerAuthMethod,
+  BrokerAuthStep,
+  BrokerClient,
+  BrokerCredentials,
+  BrokerDisconnectOptions,
+  BrokerOptions,
+  Intercept,
+  InterceptAction,
+  Redirection,
+} from './broker/api.ts';
+export { startBroker } from './broker/start-broker.ts';
+export { ManualClock } from './clock.ts';
+export type { BrokerClock } from './clock.ts';
+export { TestingError } from './errors.ts';
+export type { TestingErrorCode } from './errors.ts';
+export { ScriptedBroker } from './scripted/scripted-broker.ts';
+export type { ScriptedBrokerOptions } from './scripted/scripted-broker.ts';
+export type { ScriptedConnection } from './scripted/scripted-connection.ts';
