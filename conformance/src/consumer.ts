@@ -8,7 +8,6 @@ import {
   connect,
   exponentialBackoff,
   isMqttError,
-  MqttError,
   QueuePublisher,
   MemoryPublisherQueue,
   MemorySessionStore,
@@ -78,7 +77,7 @@ export function errors(error: unknown): string {
     case 'PROTOCOL_ERROR':
       return error.detail;
     default:
-      return error instanceof MqttError ? error.message : String(error.cause);
+      return error.message;
   }
 }
 
