@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Node: the `ws` package, which has what the platform's WebSocket lacks: headers, agents, TLS options, and back-pressure.
+
+import type { Connection, Dial, DialOptions, TlsOptions } from '@mqttv5/core';
+import { MqttError } from '@mqttv5/core';
+import { type ClientOptions, WebSocket } from 'ws';
+import { checkOptions, checkScheme, SUBPROTOCOL, type WebSocketDialOptions } from './options.ts';
+import { WsConnection } from './ws-connection.ts';
+
+/** A frame may hold the largest packet there is (§2.1.4); the client's Maximum Packet Size is checked on what is inside. */
+const MAXIMUM_FRAME_BYTES = 268_435_460;
+
+/**
+ * A dial for `ws:` and `wss:` brokers: `connect('wss://broker.example/mqtt', { dial: webSocketDial() })`.
+ *
+ * TLS options come from the client's option `tls`; certificates are verified with the system's roots by default. The
+ * subprotocol `mqtt` is required, compression of messages is off, and `overflow: "pause"` is real back-pressure.
+ *
+ * @throws MqttError `INVALID_OPTION`; from the dial itself `INVALID_BROKER_URL` for another scheme and `DIAL_FAILED`
+ * @see MQTT v5.0 §6
+ */
+export function webSocketDial(options: WebSocketDialOptions = {}): Dial {
+  checkOptions(options);
+  return async (broker, dialOptions) => {
+    checkScheme(broker);
+    const headers = typeof options.headers === 'function' ? await options.headers(new URL(broker)) : options.headers;
+    dialOptions.signal.throwIfAborted();
+    return open(broker, socketOptions(options.agent, headers, dialOptions.tls), dialOptions);
+  };
+}
+
+function open(broker: URL, options: ClientOptions, { signal }: DialOptions): Promise<Connection> {
+  return new Promise((resolve, reject) => {
+    let socket: WebSocket;
+    try {
+      socket = new WebSocket(broker, [SUBPROTOCOL], options);
+    } catch (error) {
+      reject(dialFailed(broker, error));
+      return;
+    }
+    const abort = (): void => {
+      socket.terminate();
+      reject(signal.reason);
+    };
+    const failed = (error: Error): void => {
+      signal.removeEventListener('abort', abort);
+      reject(dialFailed(broker, error));
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    socket.once('error', failed);
+    socket.once('open', () => {
+      signal.removeEventListener('abort', abort);
+      // In this order: there must be no moment without a listener for 'error'.
+      const connection = new WsConnection(socket);
+      socket.off('error', failed);
+      resolve(connection);
+    });
+    // `terminate` before 'open' reports an error of its own, which nobody waits for any more.
+    socket.on('error', () => undefined);
+  });
+}
+
+function socketOptions(
+  agent: object | undefined,
+  headers: Readonly<Record<string, string>> | undefined,
+  tls: TlsOptions | undefined,
+): ClientOptions {
+  // Only what was given: an explicit undefined would replace a default of node:tls.
+  // ALPN is not passed on: a WebSocket handshake is HTTP/1.1.
+  const { alpnProtocols: _alpn, ...rest } = tls ?? {};
+  const given = Object.fromEntries(
+    Object.entries({ ...rest, agent, headers }).filter(([, value]) => value !== undefined),
+  );
+  return { ...given, perMessageDeflate: false, maxPayload: MAXIMUM_FRAME_BYTES, followRedirects: false };
+}
+
+function dialFailed(broker: URL, cause: unknown): MqttError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new MqttError(
+    'DIAL_FAILED',
+    `WebSocket to ${broker.protocol}//${broker.host}${broker.pathname} failed: ${why}`,
+    { cause },
+  );
+}
