@@ -70,7 +70,7 @@ describe('scramAuthenticator [MQTT-4.12.0-2]', () => {
       // Before the client has said what it has to be answered with, no signature counts.
       expect(() => authenticator.verifyServerFinal?.(bytes(example.serverFinal))).toThrow(/signature is wrong/);
       await authenticator.continue(bytes(example.serverFirst), { signal });
-      authenticator.verifyServerFinal?.(bytes(example.serverFinal));
+      await authenticator.verifyServerFinal?.(bytes(example.serverFinal));
     }
   });
 
@@ -91,8 +91,8 @@ describe('scramAuthenticator [MQTT-4.12.0-2]', () => {
     const one = await serverOne.finish(text(finalOne));
     const two = await serverTwo.finish(text(finalTwo));
     expect([one.valid, two.valid]).toEqual([true, true]);
-    authenticator.verifyServerFinal?.(bytes(`v=${one.signature}`));
-    authenticator.verifyServerFinal?.(bytes(`v=${two.signature}`));
+    await authenticator.verifyServerFinal?.(bytes(`v=${one.signature}`));
+    await authenticator.verifyServerFinal?.(bytes(`v=${two.signature}`));
     // Each signature counts once.
     expect(() => authenticator.verifyServerFinal?.(bytes(`v=${two.signature}`))).toThrow(/signature is wrong/);
   });

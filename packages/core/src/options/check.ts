@@ -40,6 +40,11 @@ export function shown(value: unknown): string {
   }
 }
 
+/** The value of an option, or its default. Only undefined means absent: null is a mistake, and the check that follows says so. */
+export function given<T>(value: T | undefined, fallback: T): T {
+  return value === undefined ? fallback : value;
+}
+
 /** The options themselves: an object, or absent. Whatever else somebody passed is a mistake worth naming. */
 export function checkObject(value: unknown, name: string): asserts value is object {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {

@@ -27,9 +27,11 @@ import {
   checkOneOf,
   checkString,
   checkUserProperties,
+  given,
   invalidOption,
   MAXIMUM_UINT16,
   MAXIMUM_UINT32,
+  shown,
 } from './check.ts';
 import { connectPacket } from './connect-packet.ts';
 import { checkPassword } from './credentials.ts';
@@ -224,7 +226,7 @@ function resolveIdentity(options: ClientOptions) {
     password: password === undefined ? undefined : checkPassword(password),
     prepareConnect: prepareConnect === undefined ? undefined : checkFunction(prepareConnect, 'prepareConnect'),
     authenticator: authenticator === undefined ? undefined : checkAuthenticator(authenticator),
-    userProperties: checkUserProperties(options.userProperties ?? [], 'userProperties'),
+    userProperties: checkUserProperties(given(options.userProperties, []), 'userProperties'),
     will: options.will === undefined ? undefined : resolveWill(options.will),
   };
 }
@@ -246,18 +248,18 @@ function resolveSession(options: ClientOptions) {
     cleanStart: cleanStart === undefined ? undefined : checkBoolean(cleanStart, 'cleanStart'),
     cleanStartOnReconnect: flag(options, 'cleanStartOnReconnect'),
     sessionExpiryInterval: checkInteger(
-      options.sessionExpiryInterval ?? expiry,
+      given(options.sessionExpiryInterval, expiry),
       'sessionExpiryInterval',
       0,
       MAXIMUM_UINT32,
     ),
-    sessionLoss: checkOneOf(options.sessionLoss ?? DEFAULTS.sessionLoss, 'sessionLoss', ['republish', 'fail']),
+    sessionLoss: checkOneOf(given(options.sessionLoss, DEFAULTS.sessionLoss), 'sessionLoss', ['republish', 'fail']),
     store: store === undefined ? undefined : checkMethods(store, 'store', STORE_METHODS),
     resumeWithoutState: flag(options, 'resumeWithoutState'),
     independentBrokers: flag(options, 'independentBrokers'),
     // 0 is a Protocol Error for both (§3.1.2.11.3, §3.1.2.11.4).
     receiveMaximum: checkInteger(
-      options.receiveMaximum ?? DEFAULTS.receiveMaximum,
+      given(options.receiveMaximum, DEFAULTS.receiveMaximum),
       'receiveMaximum',
       1,
       MAXIMUM_UINT16,
@@ -267,7 +269,7 @@ function resolveSession(options: ClientOptions) {
         ? undefined
         : checkInteger(maximumPacketSize, 'maximumPacketSize', 1, MAXIMUM_UINT32),
     topicAliasMaximum: checkInteger(
-      options.topicAliasMaximum ?? DEFAULTS.topicAliasMaximum,
+      given(options.topicAliasMaximum, DEFAULTS.topicAliasMaximum),
       'topicAliasMaximum',
       0,
       MAXIMUM_UINT16,
@@ -290,18 +292,18 @@ function resolveTimes(options: ClientOptions) {
   }
   return {
     keepAlive,
-    connectTimeoutMs: checkDuration(options.connectTimeoutMs ?? DEFAULTS.connectTimeoutMs, 'connectTimeoutMs', 1),
+    connectTimeoutMs: checkDuration(given(options.connectTimeoutMs, DEFAULTS.connectTimeoutMs), 'connectTimeoutMs', 1),
     pingTimeoutMs,
     disconnectTimeoutMs: checkDuration(
-      options.disconnectTimeoutMs ?? DEFAULTS.disconnectTimeoutMs,
+      given(options.disconnectTimeoutMs, DEFAULTS.disconnectTimeoutMs),
       'disconnectTimeoutMs',
       0,
     ),
     ackStallMs:
       options.ackStallMs === Number.POSITIVE_INFINITY
         ? Number.POSITIVE_INFINITY
-        : checkDuration(options.ackStallMs ?? DEFAULTS.ackStallMs, 'ackStallMs', 1),
-    unmatchedHoldMs: checkDuration(options.unmatchedHoldMs ?? DEFAULTS.unmatchedHoldMs, 'unmatchedHoldMs', 0),
+        : checkDuration(given(options.ackStallMs, DEFAULTS.ackStallMs), 'ackStallMs', 1),
+    unmatchedHoldMs: checkDuration(given(options.unmatchedHoldMs, DEFAULTS.unmatchedHoldMs), 'unmatchedHoldMs', 0),
   };
 }
 
@@ -309,7 +311,7 @@ function resolveKeepAlive(keepAlive: number | false | undefined): number {
   if (keepAlive === false) return 0;
   // 0 would mean "none" on the wire (§3.1.2.10); whoever wants none has to say so.
   if (keepAlive === 0) throw invalidOption('keepAlive must not be 0; `false` asks for no keep alive');
-  return checkInteger(keepAlive ?? DEFAULTS.keepAlive, 'keepAlive', 1, MAXIMUM_UINT16);
+  return checkInteger(given(keepAlive, DEFAULTS.keepAlive), 'keepAlive', 1, MAXIMUM_UINT16);
 }
 
 function resolveReconnect(options: ClientOptions) {
@@ -317,7 +319,7 @@ function resolveReconnect(options: ClientOptions) {
   return {
     reconnect: reconnect === undefined ? exponentialBackoff() : checkReconnect(reconnect),
     maximumReconnectAttempts: checkCount(
-      options.maximumReconnectAttempts ?? MAXIMUM_RECONNECT_ATTEMPTS,
+      given(options.maximumReconnectAttempts, MAXIMUM_RECONNECT_ATTEMPTS),
       'maximumReconnectAttempts',
       0,
     ),
@@ -330,10 +332,10 @@ function resolveReconnect(options: ClientOptions) {
 }
 
 function checkReconnect(reconnect: Backoff | false): Backoff | false {
-  const given: unknown = reconnect;
   if (reconnect === false || typeof reconnect === 'function') return reconnect;
-  const hint = typeof given === 'number' ? `; did you mean constantBackoff(${given})?` : '';
-  throw invalidOption(`reconnect must be a backoff function or false, not ${typeof given}${hint}`);
+  const wrong: unknown = reconnect;
+  const hint = typeof wrong === 'number' ? `; did you mean constantBackoff(${wrong})?` : '';
+  throw invalidOption(`reconnect must be a backoff function or false, not ${shown(wrong)}${hint}`);
 }
 
 function reconnectByDefault(failure: Parameters<ShouldReconnect>[0]): boolean {
@@ -343,27 +345,30 @@ function reconnectByDefault(failure: Parameters<ShouldReconnect>[0]): boolean {
 function resolvePublishing(options: ClientOptions, clientId: string | undefined) {
   const { publisherPool } = options;
   return {
-    offlinePublish: checkOneOf(options.offlinePublish ?? DEFAULTS.offlinePublish, 'offlinePublish', [
+    offlinePublish: checkOneOf(given(options.offlinePublish, DEFAULTS.offlinePublish), 'offlinePublish', [
       'queue',
       'reject',
     ]),
     maximumQueuedPublishes: checkInteger(
-      options.maximumQueuedPublishes ?? DEFAULTS.maximumQueuedPublishes,
+      given(options.maximumQueuedPublishes, DEFAULTS.maximumQueuedPublishes),
       'maximumQueuedPublishes',
       1,
       DEFAULTS.maximumQueuedPublishes,
     ),
-    publishMode: checkOneOf(options.publishMode ?? DEFAULTS.publishMode, 'publishMode', [
+    publishMode: checkOneOf(given(options.publishMode, DEFAULTS.publishMode), 'publishMode', [
       'fireAndForget',
       'waitForFlush',
     ]),
     writeHighWaterMark: checkInteger(
-      options.writeHighWaterMark ?? DEFAULTS.writeHighWaterMark,
+      given(options.writeHighWaterMark, DEFAULTS.writeHighWaterMark),
       'writeHighWaterMark',
       1,
       Number.MAX_SAFE_INTEGER,
     ),
-    writeOverflow: checkOneOf(options.writeOverflow ?? DEFAULTS.writeOverflow, 'writeOverflow', ['wait', 'dropNewest']),
+    writeOverflow: checkOneOf(given(options.writeOverflow, DEFAULTS.writeOverflow), 'writeOverflow', [
+      'wait',
+      'dropNewest',
+    ]),
     qosDowngrade: flag(options, 'qosDowngrade'),
     publisherPool: publisherPool === undefined ? undefined : resolvePool(publisherPool, clientId),
   };
@@ -382,7 +387,10 @@ function resolvePool(
   }
   return Object.freeze({
     size: checkInteger(pool.size, 'publisherPool.size', 1, MAXIMUM_UINT16),
-    routing: checkOneOf(pool.routing ?? DEFAULTS.poolRouting, 'publisherPool.routing', ['roundRobin', 'hashByTopic']),
+    routing: checkOneOf(given(pool.routing, DEFAULTS.poolRouting), 'publisherPool.routing', [
+      'roundRobin',
+      'hashByTopic',
+    ]),
     clientId: pool.clientId === undefined ? poolClientId : checkFunction(pool.clientId, 'publisherPool.clientId'),
   });
 }
@@ -393,9 +401,9 @@ function poolClientId(base: string, index: number): string {
 
 function resolveBuffer(options: ClientOptions) {
   return {
-    bufferSize: checkCount(options.bufferSize ?? DEFAULTS.bufferSize, 'bufferSize', 1),
-    bufferBytes: checkCount(options.bufferBytes ?? DEFAULTS.bufferBytes, 'bufferBytes', 1),
-    overflow: checkOneOf(options.overflow ?? DEFAULTS.overflow, 'overflow', ['dropNewest', 'dropOldest', 'pause']),
+    bufferSize: checkCount(given(options.bufferSize, DEFAULTS.bufferSize), 'bufferSize', 1),
+    bufferBytes: checkCount(given(options.bufferBytes, DEFAULTS.bufferBytes), 'bufferBytes', 1),
+    overflow: checkOneOf(given(options.overflow, DEFAULTS.overflow), 'overflow', ['dropNewest', 'dropOldest', 'pause']),
   };
 }
 
@@ -408,7 +416,7 @@ type Flag = {
 }[keyof typeof DEFAULTS];
 
 function flag(options: ClientOptions, name: Flag): boolean {
-  return checkBoolean(options[name] ?? DEFAULTS[name], name);
+  return checkBoolean(given(options[name], DEFAULTS[name]), name);
 }
 
 /**

@@ -10,6 +10,7 @@ import {
   checkString,
   checkUserProperties,
   fieldTooLong,
+  given,
   MAXIMUM_FIELD_BYTES,
 } from './check.ts';
 
@@ -42,7 +43,7 @@ export function resolveCredentials(
     username: username === undefined ? undefined : checkString(username, 'username'),
     password: password === undefined ? undefined : checkPassword(password),
     // Plain JavaScript may have deleted it.
-    userProperties: checkUserProperties(userProperties ?? [], 'userProperties'),
+    userProperties: checkUserProperties(given(userProperties, []), 'userProperties'),
   };
 }
 

@@ -12,6 +12,7 @@ import {
   checkSignal,
   checkString,
   checkUserProperties,
+  given,
   invalidOption,
   MAXIMUM_UINT32,
   shown,
@@ -67,12 +68,12 @@ export function resolveDisconnectOptions(
   checkKnownKeys(options, KNOWN_KEYS, 'DisconnectOptions');
   const { reasonString, sessionExpiryInterval } = options;
   return {
-    reasonCode: checkReasonCode(options.reasonCode ?? NORMAL.reasonCode),
+    reasonCode: checkReasonCode(given(options.reasonCode, NORMAL.reasonCode)),
     reasonString: reasonString === undefined ? undefined : checkString(reasonString, 'reasonString'),
     sessionExpiryInterval:
       sessionExpiryInterval === undefined ? undefined : checkExpiry(sessionExpiryInterval, connectExpiryInterval),
-    userProperties: checkUserProperties(options.userProperties ?? [], 'userProperties'),
-    drainTimeoutMs: checkDuration(options.drainTimeoutMs ?? NORMAL.drainTimeoutMs, 'drainTimeoutMs', 0),
+    userProperties: checkUserProperties(given(options.userProperties, []), 'userProperties'),
+    drainTimeoutMs: checkDuration(given(options.drainTimeoutMs, NORMAL.drainTimeoutMs), 'drainTimeoutMs', 0),
     signal: checkSignal(options.signal),
   };
 }

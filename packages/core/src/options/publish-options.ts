@@ -20,6 +20,7 @@ import {
   checkTopicField,
   checkUserProperties,
   fieldTooLong,
+  given,
   invalidOption,
   isBytes,
   MAXIMUM_FIELD_BYTES,
@@ -96,33 +97,33 @@ export function resolvePublishOptions(options: PublishOptions): PublishPropertie
  * @see MQTT v5.0 §4.7, §3.3.2.1
  */
 export function checkTopic(topic: string): void {
-  const given: unknown = topic;
-  if (typeof given !== 'string') throw mqttError('INVALID_TOPIC', `A topic must be a string, not ${shown(given)}`);
-  const bytes = utf8Length(given);
+  const value: unknown = topic;
+  if (typeof value !== 'string') throw mqttError('INVALID_TOPIC', `A topic must be a string, not ${shown(value)}`);
+  const bytes = utf8Length(value);
   if (bytes > MAXIMUM_FIELD_BYTES) throw fieldTooLong('The topic', bytes);
-  if (bytes < 0) throw mqttError('INVALID_TOPIC', `Topic ${shown(given)} has U+0000 or a lone surrogate`);
-  if (!isValidTopicName(given)) {
+  if (bytes < 0) throw mqttError('INVALID_TOPIC', `Topic ${shown(value)} has U+0000 or a lone surrogate`);
+  if (!isValidTopicName(value)) {
     throw mqttError(
       'INVALID_TOPIC',
-      given === ''
+      value === ''
         ? 'The topic is empty'
-        : `Topic ${shown(given)} has a wildcard: + and # are for filters, not for topics`,
+        : `Topic ${shown(value)} has a wildcard: + and # are for filters, not for topics`,
     );
   }
-  validTopics.add(given);
+  validTopics.add(value);
 }
 
 /** @throws MqttError `INVALID_OPTION` */
 export function checkPayload(payload: Payload): void {
-  const given: unknown = payload;
-  if (typeof given === 'string' || isBytes(given)) return;
+  const value: unknown = payload;
+  if (typeof value === 'string' || isBytes(value)) return;
   const hint =
-    given instanceof ArrayBuffer
+    value instanceof ArrayBuffer
       ? '; wrap it: new Uint8Array(buffer)'
-      : typeof given === 'object' && given !== null
+      : typeof value === 'object' && value !== null
         ? '; JSON.stringify() it, or use Typed with a codec'
         : '';
-  throw invalidOption(`The payload must be a string or a Uint8Array, not ${shown(given)}${hint}`);
+  throw invalidOption(`The payload must be a string or a Uint8Array, not ${shown(value)}${hint}`);
 }
 
 function checkFlag(options: PublishOptions, name: 'qos' | 'retain' | 'signal'): void {
@@ -163,7 +164,7 @@ function addProperty(
       properties.correlationData = checkBinary(options.correlationData, name);
       return;
     case 'userProperties':
-      properties.userProperties = checkUserProperties(options.userProperties ?? [], name);
+      properties.userProperties = checkUserProperties(given(options.userProperties, []), name);
   }
 }
 

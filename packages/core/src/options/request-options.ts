@@ -3,7 +3,7 @@
 import type { QoS } from '@mqttv5/wire';
 
 import type { PublishOptions, RequestOptions } from '../api/publish.ts';
-import { checkDuration, checkKnownKeys, checkObject, checkOneOf } from './check.ts';
+import { checkDuration, checkKnownKeys, checkObject, checkOneOf, given } from './check.ts';
 import { REQUEST_DEFAULTS } from './defaults.ts';
 import { KNOWN_PUBLISH_KEYS } from './publish-options.ts';
 
@@ -28,8 +28,9 @@ export function resolveRequestOptions(options: RequestOptions = {}): ResolvedReq
   checkKnownKeys(options, KNOWN_KEYS, 'RequestOptions');
   const { timeoutMs, responseQos, ...publish } = options;
   return {
-    timeoutMs: timeoutMs === false ? undefined : checkDuration(timeoutMs ?? REQUEST_DEFAULTS.timeoutMs, 'timeoutMs', 1),
-    responseQos: checkOneOf(responseQos ?? REQUEST_DEFAULTS.responseQos, 'responseQos', [0, 1, 2]),
+    timeoutMs:
+      timeoutMs === false ? undefined : checkDuration(given(timeoutMs, REQUEST_DEFAULTS.timeoutMs), 'timeoutMs', 1),
+    responseQos: checkOneOf(given(responseQos, REQUEST_DEFAULTS.responseQos), 'responseQos', [0, 1, 2]),
     publish,
   };
 }

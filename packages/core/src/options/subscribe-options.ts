@@ -16,6 +16,7 @@ import {
   checkSignal,
   checkUserProperties,
   fieldTooLong,
+  given,
   invalidOption,
   MAXIMUM_FIELD_BYTES,
   shown,
@@ -94,6 +95,7 @@ export function normalizeFilters(filters: Filters, defaults: FilterOptions = {})
   const list: unknown = filters;
   const entries: readonly unknown[] = Array.isArray(list) ? list : [list];
   if (entries.length === 0) throw mqttError('INVALID_TOPIC', 'No topic filter: a subscription needs at least one');
+  checkObject(defaults, 'SubscribeOptions');
   const callOptions = resolveFilterOptions(defaults, FILTER_DEFAULTS, 'the options');
   const resolved = new Map<string, ResolvedFilter>();
   for (const entry of entries) {
@@ -115,20 +117,20 @@ export function resolveSubscribeOptions(
   defaults: BufferDefaults,
   shape: 'stream' | 'callback',
 ): ResolvedSubscribeOptions {
-  const given: CallbackOptions = options ?? {};
-  checkObject(given, 'SubscribeOptions');
-  if (shape === 'callback') checkKnownKeys(given, KNOWN_CALLBACK_KEYS, 'CallbackOptions');
-  else checkStreamKeys(given);
+  const values = given<CallbackOptions>(options, {});
+  checkObject(values, 'SubscribeOptions');
+  if (shape === 'callback') checkKnownKeys(values, KNOWN_CALLBACK_KEYS, 'CallbackOptions');
+  else checkStreamKeys(values);
   return Object.freeze({
-    bufferSize: checkCount(given.bufferSize ?? defaults.bufferSize, 'bufferSize', 1),
-    bufferBytes: checkCount(given.bufferBytes ?? defaults.bufferBytes, 'bufferBytes', 1),
-    overflow: checkOneOf(given.overflow ?? defaults.overflow, 'overflow', ['dropNewest', 'dropOldest', 'pause']),
-    ack: checkOneOf(given.ack ?? SUBSCRIPTION_DEFAULTS.ack, 'ack', ['auto', 'manual', 'onReceipt']),
-    onDrop: given.onDrop === undefined ? undefined : checkFunction(given.onDrop, 'onDrop'),
-    userProperties: checkUserProperties(given.userProperties ?? [], 'userProperties'),
-    signal: checkSignal(given.signal),
-    concurrency: checkCount(given.concurrency ?? SUBSCRIPTION_DEFAULTS.concurrency, 'concurrency', 1),
-    onHandlerError: checkOneOf(given.onHandlerError ?? SUBSCRIPTION_DEFAULTS.onHandlerError, 'onHandlerError', [
+    bufferSize: checkCount(given(values.bufferSize, defaults.bufferSize), 'bufferSize', 1),
+    bufferBytes: checkCount(given(values.bufferBytes, defaults.bufferBytes), 'bufferBytes', 1),
+    overflow: checkOneOf(given(values.overflow, defaults.overflow), 'overflow', ['dropNewest', 'dropOldest', 'pause']),
+    ack: checkOneOf(given(values.ack, SUBSCRIPTION_DEFAULTS.ack), 'ack', ['auto', 'manual', 'onReceipt']),
+    onDrop: values.onDrop === undefined ? undefined : checkFunction(values.onDrop, 'onDrop'),
+    userProperties: checkUserProperties(given(values.userProperties, []), 'userProperties'),
+    signal: checkSignal(values.signal),
+    concurrency: checkCount(given(values.concurrency, SUBSCRIPTION_DEFAULTS.concurrency), 'concurrency', 1),
+    onHandlerError: checkOneOf(given(values.onHandlerError, SUBSCRIPTION_DEFAULTS.onHandlerError), 'onHandlerError', [
       'refuse',
       'hold',
     ]),
@@ -178,13 +180,17 @@ function resolveFilterOptions(
   of: string,
 ): Omit<ResolvedFilter, 'filter'> {
   return {
-    qos: checkOneOf(options.qos ?? defaults.qos, `qos of ${of}`, [0, 1, 2]),
-    noLocal: checkBoolean(options.noLocal ?? defaults.noLocal, `noLocal of ${of}`),
+    qos: checkOneOf(given(options.qos, defaults.qos), `qos of ${of}`, [0, 1, 2]),
+    noLocal: checkBoolean(given(options.noLocal, defaults.noLocal), `noLocal of ${of}`),
     retainAsPublished: checkBoolean(
-      options.retainAsPublished ?? defaults.retainAsPublished,
+      given(options.retainAsPublished, defaults.retainAsPublished),
       `retainAsPublished of ${of}`,
     ),
-    retainHandling: checkOneOf(options.retainHandling ?? defaults.retainHandling, `retainHandling of ${of}`, [0, 1, 2]),
+    retainHandling: checkOneOf(
+      given(options.retainHandling, defaults.retainHandling),
+      `retainHandling of ${of}`,
+      [0, 1, 2],
+    ),
   };
 }
 

@@ -14,6 +14,7 @@ import {
   checkTopicField,
   checkUserProperties,
   fieldTooLong,
+  given,
   invalidOption,
   isBytes,
   MAXIMUM_FIELD_BYTES,
@@ -46,9 +47,9 @@ export function resolveWill(will: WillOptions): Will {
   checkKnownKeys(will, KNOWN_KEYS, 'will');
   const resolved: Will = {
     topicName: checkTopicField(will.topic, 'will.topic'),
-    payload: checkWillPayload(will.payload ?? ''),
-    qos: checkOneOf(will.qos ?? 0, 'will.qos', [0, 1, 2]),
-    retain: checkBoolean(will.retain ?? false, 'will.retain'),
+    payload: checkWillPayload(given(will.payload, '')),
+    qos: checkOneOf(given(will.qos, 0), 'will.qos', [0, 1, 2]),
+    retain: checkBoolean(given(will.retain, false), 'will.retain'),
     properties: Object.freeze(willProperties(will)),
   };
   return Object.freeze(resolved);
@@ -84,9 +85,8 @@ function willProperties(will: WillOptions): WillProperties {
 }
 
 function checkWillPayload(payload: string | Uint8Array): Uint8Array {
-  const given: unknown = payload;
   if (typeof payload !== 'string' && !isBytes(payload)) {
-    throw invalidOption(`will.payload must be a string or a Uint8Array, not ${shown(given)}`);
+    throw invalidOption(`will.payload must be a string or a Uint8Array, not ${shown(payload satisfies never)}`);
   }
   const bytes = typeof payload === 'string' ? new TextEncoder().encode(payload) : new Uint8Array(payload);
   if (bytes.length > MAXIMUM_FIELD_BYTES) throw fieldTooLong('will.payload', bytes.length);
