@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from 'vitest';
-import { codeBlocks } from './code-blocks.ts';
+import { codeBlocks, commentBlocks } from './code-blocks.ts';
 
 const markdown = (...lines: string[]): string => lines.join('\n');
 
@@ -22,4 +22,22 @@ test('two blocks are two modules', () => {
 test('a longer fence may contain a shorter one', () => {
   const text = markdown('````md', '```ts', 'no();', '```', '````', '```ts', 'yes();', '```');
   expect(codeBlocks(text).map(({ code }) => code.trim())).toEqual(['yes();']);
+});
+
+test('the blocks of documentation comments are found, and code that looks like one is not', () => {
+  const source = [
+    '/**',
+    ' * Does it.',
+    ' * @example',
+    ' * ```ts',
+    ' * it();',
+    ' * ```',
+    ' */',
+    'const a = `',
+    '```ts',
+    'no();',
+    '```',
+    '`;',
+  ];
+  expect(commentBlocks(source.join('\n')).map(({ line, code }) => [line, code.trim()])).toEqual([[5, 'it();']]);
 });

@@ -39,3 +39,15 @@ export function codeBlocks(markdown: string): CodeBlock[] {
   }
   return blocks;
 }
+
+/** The ```ts blocks of the documentation comments of a source file, with its line numbers. */
+export function commentBlocks(source: string): CodeBlock[] {
+  let inside = false;
+  const lines = source.split('\n').map((text) => {
+    if (/^\s*\/\*\*/.test(text)) inside = true;
+    const [, content = ''] = (inside && /^\s*\*(?: |$)(?!\/)(.*)$/.exec(text)) || [];
+    if (text.includes('*/')) inside = false;
+    return content;
+  });
+  return codeBlocks(lines.join('\n'));
+}

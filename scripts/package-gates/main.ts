@@ -2,18 +2,19 @@
 // Checks the packages as they would be published: packed, unpacked, and looked at from the outside. Wants them built.
 //
 //     npx -y pnpm@12.21.0 run packages
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, posix } from 'node:path';
+import { join } from 'node:path';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import { root, run } from '../lib/run.ts';
-import { single, sum } from '../lib/tally.ts';
+import { sum } from '../lib/tally.ts';
 import type { Tally } from '../lib/tally.ts';
-import { codeBlocks } from './code-blocks.ts';
 import { compile, COMPILERS, linkDependencies } from './compile.ts';
 import type { Compiler } from './compile.ts';
 import { contentProblems } from './contents.ts';
+import { checkDocuments } from './documents.ts';
+import { gate } from './gate.ts';
 import { pack, publishedFolders } from './pack.ts';
 import type { PackedPackage } from './pack.ts';
 
@@ -36,25 +37,11 @@ export async function checkPackages(): Promise<Tally> {
     linkDependencies(root, nodeModules);
     for (const folder of readdirSync(join(root, 'packages')))
       linkDependencies(join(root, 'packages', folder), nodeModules);
-    tallies.push(...(await checkCodeBlocks(directory)));
-    tallies.push(await gate('links between documents', brokenLinks));
+    tallies.push(...(await checkDocuments(packed, directory)));
     return sum(tallies);
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
-}
-
-/** Runs one gate and prints what it found. What it throws is a finding, too. */
-async function gate(name: string, check: () => string | void | Promise<string | void>): Promise<Tally> {
-  let problems: string;
-  try {
-    problems = ((await check()) ?? '').trim();
-  } catch (error) {
-    problems = String(error);
-  }
-  console.log(`${problems === '' ? '✓' : '✗'} ${name}`);
-  if (problems !== '') console.log(problems.replaceAll(/^/gm, '    '));
-  return single(problems === '');
 }
 
 async function checkKnip(): Promise<string> {
@@ -109,57 +96,6 @@ async function checkConsumers(
     tallies.push(await gate(`consumer: ${compiler}, ${name}`, () => compile(compiler, project)));
   }
   return tallies;
-}
-
-/** Every TypeScript block of every README and of the documentation compiles against the packed packages. */
-async function checkCodeBlocks(directory: string): Promise<Tally[]> {
-  const files: Record<string, string> = {};
-  for (const path of documents()) {
-    for (const { line, code } of codeBlocks(readFileSync(join(root, path), 'utf8'))) {
-      files[`blocks/${path.replace(/\.md$/, '')}.${line}.ts`] = `${code}\nexport {};\n`;
-    }
-  }
-  if (Object.keys(files).length === 0) return [];
-  const options = {
-    module: 'nodenext',
-    lib: ['es2023', 'esnext.disposable', 'dom'],
-    types: ['node'],
-    skipLibCheck: true,
-  };
-  const problems = await compile('typescript', { directory, files, compilerOptions: options });
-  const complaint = (file: string): string =>
-    problems
-      .split('\n')
-      .filter((text) => text.startsWith(`${file}(`))
-      .join('\n');
-  const tallies: Tally[] = [];
-  for (const file of Object.keys(files)) tallies.push(await gate(`code block: ${file}`, () => complaint(file)));
-  const others = problems
-    .split('\n')
-    .filter((text) => text !== '' && !text.startsWith('blocks/') && !text.startsWith(' '));
-  if (others.length > 0) tallies.push(await gate('code blocks', () => others.join('\n')));
-  return tallies;
-}
-
-/** Relative links of every document lead to something. Others are not followed: tests talk to nobody. */
-function brokenLinks(): string {
-  return documents()
-    .flatMap((path) =>
-      [...readFileSync(join(root, path), 'utf8').matchAll(/\]\((?![a-z]+:|#)([^)#\s]+)/g)]
-        .filter(([, target = '']) => !existsSync(join(root, posix.dirname(path), target)))
-        .map(([, target]) => `${path}: ${target}`),
-    )
-    .join('\n');
-}
-
-function documents(): string[] {
-  const docs = existsSync(join(root, 'docs'))
-    ? readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
-    : [];
-  const readmes = ['.', ...publishedFolders()].map((folder) => posix.join(folder, 'README.md'));
-  const paths = ['CONTRIBUTING.md', ...readmes, ...docs.map((name) => `docs/${name.replaceAll('\\', '/')}`)];
-  // A package without a README is reported with its contents.
-  return paths.filter((path) => path.endsWith('.md') && existsSync(join(root, path)));
 }
 
 if (import.meta.main) process.exitCode = (await checkPackages()).failed > 0 ? 1 : 0;
