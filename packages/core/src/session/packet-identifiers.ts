@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** Identifiers are 1 to 65535 (§2.2.1). */
+export const LARGEST_PACKET_IDENTIFIER = 0xffff;
+
+/**
+ * Who owns which Packet Identifier (§2.2.1). One space for PUBLISH, SUBSCRIBE and UNSUBSCRIBE; an identifier belongs to one
+ * flow until that flow ends [MQTT-2.2.1-3].
+ *
+ * Session State: identifiers of a resumed session stay taken. They are given out in a circle, so that an identifier rests as
+ * long as possible before a late acknowledgement could be taken for an answer to its next owner.
+ */
+export class PacketIdentifiers<Owner> {
+  readonly #owners = new Map<number, Owner>();
+  #last = 0;
+
+  get inUse(): number {
+    return this.#owners.size;
+  }
+
+  owner(packetIdentifier: number): Owner | undefined {
+    return this.#owners.get(packetIdentifier);
+  }
+
+  /** 0 when none is free. */
+  take(owner: Owner): number {
+    if (this.#owners.size >= LARGEST_PACKET_IDENTIFIER) return 0;
+    let candidate = this.#last;
+    do {
+      candidate = candidate === LARGEST_PACKET_IDENTIFIER ? 1 : candidate + 1;
+    } while (this.#owners.has(candidate));
+    this.#owners.set(candidate, owner);
+    this.#last = candidate;
+    return candidate;
+  }
+
+  /** Also changes the owner of one that is taken. */
+  assign(packetIdentifier: number, owner: Owner): void {
+    this.#owners.set(packetIdentifier, owner);
+  }
+
+  release(packetIdentifier: number): void {
+    this.#owners.delete(packetIdentifier);
+  }
+
+  /** A new session: all are free, but the circle goes on. */
+  clear(): void {
+    this.#owners.clear();
+  }
+
+  /** Numbers go on behind the last one an earlier process used. */
+  continueAfter(packetIdentifier: number): void {
+    this.#last = packetIdentifier;
+  }
+
+  entries(): IterableIterator<[packetIdentifier: number, owner: Owner]> {
+    return this.#owners.entries();
+  }
+}

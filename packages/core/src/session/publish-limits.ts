@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the broker of this connection takes (§3.2.2.3), checked before anything is sent.
+
+import { encodedLength } from '@mqttv5/wire';
+import type { PublishPacket, QoS } from '@mqttv5/wire';
+import { mqttError } from '../errors.ts';
+import type { Delivery, PlainMqttError } from '../errors.ts';
+import type { OutboundMessage } from './outbound-message.ts';
+import type { ServerLimits } from './settings.ts';
+
+/** Fixed header (5), length of the topic (2), identifier (2), Property Length (4), Topic Alias (3). */
+const PUBLISH_OVERHEAD = 16;
+/** UTF-8 takes at most three bytes for one UTF-16 code unit. */
+const BYTES_PER_CODE_UNIT = 3;
+
+/** Why `message` cannot be published at `qos` on a connection with these limits; undefined when it can. */
+export function publishRefusal(
+  message: OutboundMessage,
+  qos: QoS,
+  limits: ServerLimits,
+  delivery: Delivery,
+): PlainMqttError | undefined {
+  if (qos > limits.maximumQoS) {
+    const text = `PUBLISH to "${message.topic}" at QoS ${qos}: the broker's Maximum QoS is ${limits.maximumQoS}`;
+    return mqttError('QOS_NOT_SUPPORTED', text, { delivery });
+  }
+  if (message.retain && !limits.retainAvailable) {
+    const text = `PUBLISH to "${message.topic}" with RETAIN: the broker does not support retained messages`;
+    return mqttError('RETAIN_NOT_SUPPORTED', text, { delivery });
+  }
+  const { maximumPacketSize } = limits;
+  if (maximumPacketSize === undefined || certainlyFits(message, maximumPacketSize)) return undefined;
+  const length = encodedLength(asSent(message, qos));
+  if (length <= maximumPacketSize) return undefined;
+  const text = `PUBLISH of ${length} bytes to "${message.topic}" exceeds the broker's Maximum Packet Size of ${maximumPacketSize}`;
+  return mqttError('PACKET_TOO_LARGE', text, { delivery });
+}
+
+/** Without counting bytes of UTF-8: true for nearly every message. */
+function certainlyFits(message: OutboundMessage, maximumPacketSize: number): boolean {
+  if (message.properties !== undefined) return false;
+  return PUBLISH_OVERHEAD + BYTES_PER_CODE_UNIT * message.topic.length + message.payload.length <= maximumPacketSize;
+}
+
+/** In its largest form, topic and alias together. */
+function asSent(message: OutboundMessage, qos: QoS): PublishPacket {
+  const { topic, payload, retain, properties, topicAlias } = message;
+  const packet: PublishPacket = {
+    type: 'publish',
+    topicName: topic,
+    payload,
+    qos,
+    retain,
+    dup: false,
+    packetIdentifier: qos === 0 ? 0 : 1,
+  };
+  if (topicAlias !== undefined && qos === 0) packet.properties = { ...properties, topicAlias };
+  else if (properties !== undefined) packet.properties = properties;
+  return packet;
+}
