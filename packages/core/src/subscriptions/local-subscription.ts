@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What streams and callbacks have in common: the buffer with its bounds, the acknowledgement mode, the life of a subscription.
+
+import type { PublishPacket } from '@mqttv5/wire';
+
+import type { AckReasonCode, SubscribeResult, SubscriptionHandle } from '../api/receive.ts';
+import type { WaitOptions } from '../api/common.ts';
+import { type AnyMqttError, mqttError } from '../errors.ts';
+import type { ResolvedFilter, ResolvedSubscribeOptions } from '../options/subscribe-options.ts';
+import { resolveWaitOptions } from '../options/wait-options.ts';
+import { orAborted } from './abortable.ts';
+import { DeliveryQueue } from './delivery-queue.ts';
+import { Grants } from './grants.ts';
+import { type Answer, type MessageOwner, ReceivedMessage } from './message.ts';
+import type { PauseControl } from './pause-control.ts';
+import type { SubscriptionPort } from './port.ts';
+
+/** What a subscription needs of the registry it is in. @internal */
+export interface SubscriptionHost {
+  readonly port: SubscriptionPort;
+  readonly pause: PauseControl;
+  nextSerial(): number;
+  /** Nothing more is given out. */
+  readonly draining: boolean;
+  /** Something was given out, and a drain has to wait for it. */
+  workBegins(): void;
+  workEnds(): void;
+  /** Passes an answer on to the broker. */
+  passOn(answer: Answer, reasonCode: AckReasonCode): void;
+  /** Reading goes on until `operation` settles. */
+  brokerWait<T>(operation: Promise<T>): Promise<T>;
+  /** Takes the subscription out and resolves when the broker has unsubscribed what nobody else holds. */
+  unsubscribe(subscription: LocalSubscription): Promise<void>;
+  /** Resolves when the connection of now is lost; at once when there is none. */
+  connectionLost(): Promise<void>;
+}
+
+/** How a subscription ended. `unsubscribed` and `refused` leave nothing at the broker, `failed` lets the buffer be read to its end. */
+type Life = 'open' | 'unsubscribed' | 'failed' | 'ended';
+
+/** @internal */
+export abstract class LocalSubscription implements SubscriptionHandle, MessageOwner {
+  readonly filters: readonly ResolvedFilter[];
+  /** @internal */
+  readonly options: ResolvedSubscribeOptions;
+  /** @internal */
+  readonly grants: Grants;
+  /** Made by `subscribe`: every filter or none. @internal */
+  readonly wholeOrNothing: boolean;
+  /** In the order of their making. @internal */
+  readonly serial: number;
+  protected readonly host: SubscriptionHost;
+  protected readonly queue: DeliveryQueue = new DeliveryQueue();
+  #life: Life = 'open';
+  #error: AnyMqttError | undefined;
+  #dropped = 0;
+  /** Messages given this subscription so far: the order in which they are put back. */
+  #arrivals = 0;
+  #holdsReading = false;
+  #unsubscribing: Promise<void> | undefined;
+
+  constructor(
+    host: SubscriptionHost,
+    filters: readonly ResolvedFilter[],
+    options: ResolvedSubscribeOptions,
+    wholeOrNothing: boolean,
+  ) {
+    this.host = host;
+    this.serial = host.nextSerial();
+    this.filters = filters;
+    this.options = options;
+    this.wholeOrNothing = wholeOrNothing;
+    this.grants = new Grants(filters);
+  }
+
+  /** Of the messages it hands out. @internal */
+  get subscription(): this {
+    return this;
+  }
+
+  get results(): readonly SubscribeResult[] {
+    return this.grants.results;
+  }
+
+  get size(): number {
+    return this.queue.length;
+  }
+
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  get closed(): boolean {
+    return this.#life !== 'open';
+  }
+
+  get error(): AnyMqttError | undefined {
+    return this.#error;
+  }
+
+  ready(options?: WaitOptions): Promise<void> {
+    return orAborted(this.host.brokerWait(this.grants.wait()), resolveWaitOptions(options));
+  }
+
+  unsubscribe(options?: WaitOptions): Promise<void> {
+    return orAborted((this.#unsubscribing ??= this.host.unsubscribe(this)), resolveWaitOptions(options));
+  }
+
+  /** Ends it like `unsubscribe()`, but never waits for a connection. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.race([this.unsubscribe(), this.host.connectionLost()]);
+  }
+
+  // Deliveries --------------------------------------------------------------------------------------------------------------
+
+  /** A consumer is free and nothing is waiting before this message. */
+  protected abstract readonly idle: boolean;
+  /** Gives a message to a free consumer. */
+  protected abstract consume(message: ReceivedMessage): void;
+  /** Gives free consumers what is buffered, unless the client is draining. */
+  protected abstract consumeBuffered(): void;
+  /** No message will come any more: waiting consumers are told. */
+  protected abstract endConsumers(): void;
+
+  /** The handle of one copy of a PUBLISH. @internal */
+  receiveCopy(packet: PublishPacket, topic: string, answer: Answer | undefined): ReceivedMessage {
+    const message = new ReceivedMessage(packet, topic, this, answer);
+    message.order = ++this.#arrivals;
+    return message;
+  }
+
+  /** Hot path: benchmarks/receive. @internal */
+  deliver(message: ReceivedMessage): void {
+    if (this.#life !== 'open') this.#refuseLate(message);
+    else if (this.idle) {
+      if (this.options.ack === 'onReceipt') message.ack();
+      this.consume(message);
+    } else this.#buffer(message);
+  }
+
+  /** @internal */
+  answered(message: ReceivedMessage, answer: Answer | undefined, reasonCode: AckReasonCode): void {
+    this.finished(message);
+    if (answer !== undefined) this.host.passOn(answer, reasonCode);
+  }
+
+  /** The oldest message that waits. */
+  protected take(): ReceivedMessage | undefined {
+    if (this.host.draining) return undefined;
+    const message = this.queue.shift();
+    if (message !== undefined && this.#holdsReading && this.#isHalfEmpty()) this.#releaseReading();
+    return message;
+  }
+
+  /** A drain waits for `message` from here until `finished`. */
+  protected handedOut(message: ReceivedMessage): void {
+    message.inHand = true;
+    this.host.workBegins();
+  }
+
+  protected finished(message: ReceivedMessage): void {
+    if (!message.inHand) return;
+    message.inHand = false;
+    this.host.workEnds();
+  }
+
+  /** A consumer went away without having answered `message`: the next one gets it, in its old place. */
+  protected putBack(message: ReceivedMessage): void {
+    this.finished(message);
+    if (message.acknowledged) return;
+    if (this.#life === 'unsubscribed') this.#drop(message);
+    if (this.#life === 'unsubscribed' || this.#life === 'ended') return;
+    this.queue.putBack(message, this.#isBounded(message));
+    this.consumeBuffered();
+  }
+
+  /** Its consumer is done with `message`: acknowledged, unless the client has ended in between and it comes again. */
+  protected acknowledge(message: ReceivedMessage): void {
+    if (this.#life === 'ended') this.finished(message);
+    else message.ack();
+  }
+
+  #buffer(message: ReceivedMessage): void {
+    const { overflow, ack } = this.options;
+    const bounded = this.#isBounded(message);
+    if (bounded && this.#lacksRoom(message.payloadLength, 1)) {
+      if (overflow === 'dropNewest' || (overflow === 'pause' && this.#lacksRoom(message.payloadLength, 2))) {
+        this.#drop(message);
+        return;
+      }
+      if (overflow === 'dropOldest') this.#evictFor(message);
+      // The application's drop listener may have ended the subscription.
+      if (this.#life !== 'open') {
+        this.#refuseLate(message);
+        return;
+      }
+    }
+    if (ack === 'onReceipt') message.ack();
+    this.queue.push(message, bounded);
+    if (overflow === 'pause' && !this.#holdsReading && this.#isFull()) {
+      this.#holdsReading = true;
+      this.host.pause.full(this);
+    }
+    this.consumeBuffered();
+  }
+
+  /** Only what the broker no longer waits for counts, except under "dropOldest", which may evict anything. */
+  #isBounded(message: ReceivedMessage): boolean {
+    return this.options.ack === 'onReceipt' || this.options.overflow === 'dropOldest' || !message.awaited;
+  }
+
+  /** `times`: "pause" lets the bound be exceeded by itself while the application waits for the broker. */
+  #lacksRoom(bytes: number, times: number): boolean {
+    const { boundedCount, boundedBytes } = this.queue;
+    if (boundedCount >= this.options.bufferSize * times) return true;
+    // One message always fits, or one that is larger than the bound could never be given out.
+    return boundedCount > 0 && boundedBytes + bytes > this.options.bufferBytes * times;
+  }
+
+  #isFull(): boolean {
+    return this.queue.boundedCount >= this.options.bufferSize || this.queue.boundedBytes >= this.options.bufferBytes;
+  }
+
+  #isHalfEmpty(): boolean {
+    const { boundedCount, boundedBytes } = this.queue;
+    return boundedCount <= this.options.bufferSize / 2 && boundedBytes <= this.options.bufferBytes / 2;
+  }
+
+  #evictFor(message: ReceivedMessage): void {
+    while (this.#lacksRoom(message.payloadLength, 1)) {
+      const oldest = this.queue.shift();
+      if (oldest === undefined) return;
+      this.#drop(oldest);
+    }
+  }
+
+  /** Counted and reported while the message can still be read, acknowledged afterwards. */
+  #drop(message: ReceivedMessage): void {
+    this.#reportDrop(message);
+    message.ack();
+  }
+
+  #reportDrop(message: ReceivedMessage): void {
+    this.#dropped++;
+    const { port } = this.host;
+    port.counters.messagesDropped++;
+    try {
+      this.options.onDrop?.(message);
+    } catch (error) {
+      port.emitHandlerError(error, message);
+    }
+    port.emitDrop(message, this);
+  }
+
+  /** Routed before the subscription ended, by the same PUBLISH whose other handle ended it. */
+  #refuseLate(message: ReceivedMessage): void {
+    if (this.#life !== 'ended') this.#drop(message);
+  }
+
+  #releaseReading(): void {
+    if (!this.#holdsReading) return;
+    this.#holdsReading = false;
+    this.host.pause.relieved(this);
+  }
+
+  // Life --------------------------------------------------------------------------------------------------------------------
+
+  /** What nobody has taken is acknowledged and counted as dropped. @internal */
+  closeUnsubscribed(error?: AnyMqttError): void {
+    if (!this.#close('unsubscribed', error)) return;
+    for (let message = this.queue.shift(); message !== undefined; message = this.queue.shift()) this.#drop(message);
+    this.endConsumers();
+  }
+
+  /** The broker took it away. What has arrived can still be read; then readers are told. @internal */
+  closeFailed(error: AnyMqttError): void {
+    if (!this.#close('failed', error)) return;
+    this.endConsumers();
+  }
+
+  /**
+   * The client stops. What the broker waits for stays unanswered and comes again with the session; the rest is lost here, and
+   * said so. @internal
+   */
+  closeEnded(error: AnyMqttError | undefined): void {
+    if (this.#life === 'ended') return;
+    const wasOpen = this.#close('ended', error);
+    this.#life = 'ended';
+    for (let message = this.queue.shift(); message !== undefined; message = this.queue.shift()) {
+      if (!message.awaited) this.#reportDrop(message);
+    }
+    if (wasOpen) this.endConsumers();
+  }
+
+  /** The session is gone, and with it the right to answer what is buffered. @internal */
+  handleSessionLost(): void {
+    this.queue.boundAll();
+  }
+
+  #close(life: Life, error: AnyMqttError | undefined): boolean {
+    if (this.#life !== 'open') return false;
+    this.#life = life;
+    this.#error = error;
+    this.#releaseReading();
+    this.grants.settle(error ?? mqttError('CLOSED', 'The subscription ended before the broker had granted it'));
+    return true;
+  }
+}
