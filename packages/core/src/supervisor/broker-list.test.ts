@@ -5,7 +5,12 @@ import { parseBrokers } from '../broker-url.ts';
 import { BrokerList } from './broker-list.ts';
 
 function list(...hosts: string[]) {
-  return new BrokerList(parseBrokers(hosts.map((host) => `mqtt://${host}`), false));
+  return new BrokerList(
+    parseBrokers(
+      hosts.map((host) => `mqtt://${host}`),
+      false,
+    ),
+  );
 }
 
 function target(host: string) {

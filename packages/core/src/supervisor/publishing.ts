@@ -14,6 +14,7 @@ import type { ResolvedClientOptions } from '../options/client-options.ts';
 import { resolvePublish } from '../options/publish-options.ts';
 import type { OutboundMessage, ProducerRef, PublishExchange, PublishOutcome } from '../session/effects.ts';
 import type { SessionEngine } from '../session/engine.ts';
+import { owned } from './owned-payload.ts';
 import type { SessionHost } from './session-host.ts';
 
 export interface PublishingContext {
@@ -90,7 +91,7 @@ export class Publishing {
     if (refusal !== undefined) throw refusal;
     if (host.engine === undefined)
       throw mqttError('NOT_CONNECTED', 'The session store is being read', { delivery: 'notSent' });
-    const message = outboundMessage(topic, payload.slice(), options.qos ?? 1, options.retain, properties, ref);
+    const message = outboundMessage(topic, owned(payload), options.qos ?? 1, options.retain, properties, ref);
     const exchange = host.engine.publish(message, host.now());
     host.rearm();
     return exchange;
@@ -158,7 +159,7 @@ export class Publishing {
       this.#options.store !== undefined ||
       !link?.hasRoom ||
       (payload.length >= PAYLOAD_BY_REFERENCE_FROM && this.#options.publishMode === 'fireAndForget');
-    return kept ? payload.slice() : payload;
+    return kept ? owned(payload) : payload;
   }
 
   #publishAcknowledged(
@@ -298,9 +299,4 @@ function outboundMessage(
     topicAlias,
     ref,
   };
-}
-
-/** QoS 1 and 2 may be sent again much later: the bytes must be ours. */
-function owned(payload: Payload): Uint8Array {
-  return typeof payload === 'string' ? encoder.encode(payload) : payload.slice();
 }

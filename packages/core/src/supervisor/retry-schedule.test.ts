@@ -70,6 +70,9 @@ test('the application sees the error, its Reason Code and the number of the atte
   expect(seen).toEqual([{ error: takenOver, reasonCode: 0x8e, attempt: 2 }]);
 });
 
-test.each([Number.NaN, -1, Infinity])('a backoff that gives %d gets a delay that is neither at once nor never', (delay) => {
-  expect(schedule({ reconnect: () => delay }).next(false)).toBe(30_000);
-});
+test.each([Number.NaN, -1, Infinity])(
+  'a backoff that gives %d gets a delay that is neither at once nor never',
+  (delay) => {
+    expect(schedule({ reconnect: () => delay }).next(false)).toBe(30_000);
+  },
+);

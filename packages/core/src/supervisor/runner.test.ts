@@ -59,8 +59,10 @@ function setUp(store: (log: string[]) => SessionStore | undefined = () => undefi
     requestSettled: () => log.push('request settled'),
     violation: () => log.push('violation'),
     room: () => log.push('room'),
-    firstPutsFailed: (exchanges: readonly PublishExchange[]) => log.push(`first puts failed ${exchanges.map(name).join()}`),
-    storeFailed: (_: unknown, unsettled: readonly PublishExchange[]) => log.push(`store failed, unsettled ${unsettled.map(name).join()}`),
+    firstPutsFailed: (exchanges: readonly PublishExchange[]) =>
+      log.push(`first puts failed ${exchanges.map(name).join()}`),
+    storeFailed: (_: unknown, unsettled: readonly PublishExchange[]) =>
+      log.push(`store failed, unsettled ${unsettled.map(name).join()}`),
   };
   const made = store(log);
   const runner = new SessionRunner(made, targets, new Counters(), MARK);
@@ -73,7 +75,15 @@ function put(key: string): SessionOperation {
 }
 
 const puback = (packetIdentifier: number): Packet => ({ type: 'puback', packetIdentifier, reasonCode: 0 });
-const publish = (bytes: number): Packet => ({ type: 'publish', topicName: 't', payload: new Uint8Array(bytes), qos: 1, retain: false, dup: false, packetIdentifier: 1 });
+const publish = (bytes: number): Packet => ({
+  type: 'publish',
+  topicName: 't',
+  payload: new Uint8Array(bytes),
+  qos: 1,
+  retain: false,
+  dup: false,
+  packetIdentifier: 1,
+});
 
 test('without a store everything happens in the call that decides it: no turn is lost', () => {
   const { log, runner } = setUp();
@@ -174,7 +184,11 @@ test('any other failed commit is final: nothing leaves, and what was to be settl
 
 test('a synchronous store costs one microtask and no promise of its own', async () => {
   const commits: string[] = [];
-  const { log, runner } = setUp(() => ({ load: () => [], commit: (operations) => void commits.push(operations.map(({ key }) => key).join()), close: () => undefined }));
+  const { log, runner } = setUp(() => ({
+    load: () => [],
+    commit: (operations) => void commits.push(operations.map(({ key }) => key).join()),
+    close: () => undefined,
+  }));
   runner.persist(put('o/1'));
   runner.send(puback(1));
   expect(log).toEqual([]);
