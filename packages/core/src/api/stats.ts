@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** A type alias, so that `Object.entries` keeps `number`. */
+/**
+ * Counts since the client was made, and three levels of now: `publishesInflight`, `publishesQueued`, `sendQuota`. All zero unless
+ * `ClientOptions.stats`. A type alias, so that `Object.entries` keeps `number`.
+ */
 export type ClientStats = Readonly<
   Record<
     | 'connects'

@@ -4,7 +4,7 @@
 // MqttError that says what was given and what is allowed.
 
 import { isValidTopicName } from '@mqttv5/wire';
-import type { UserProperties } from '@mqttv5/wire';
+import type { Bytes, UserProperties } from '@mqttv5/wire';
 
 import type { UserPropertiesInit } from '../api/common.ts';
 import type { PlainMqttError } from '../errors.ts';
@@ -143,7 +143,7 @@ export function checkString(value: unknown, name: string): string {
 }
 
 /** Binary Data, copied: what the caller does to its buffer afterwards is its own affair. */
-export function checkBinary(value: unknown, name: string): Uint8Array<ArrayBuffer> {
+export function checkBinary(value: unknown, name: string): Bytes {
   if (!isBytes(value)) throw invalidOption(`${name} must be a Uint8Array, not ${shown(value)}`);
   if (value.length > MAXIMUM_FIELD_BYTES) throw fieldTooLong(name, value.length);
   return new Uint8Array(value);
