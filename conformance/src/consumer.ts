@@ -110,10 +110,10 @@ export function events(client: Client): () => void {
 
 export async function durable(client: Client): Promise<number> {
   const publisher = new QueuePublisher(client, new MemoryPublisherQueue(), { maximumSize: 10, ttlMs: undefined });
-  const { id, delivered } = await publisher.publish('a', 'b', { id: 'order-1', qos: 2 });
-  const { reasonCode } = await delivered();
+  const queued = await publisher.publish('a', 'b', { id: 'order-1', qos: 2 });
+  const { reasonCode } = await queued.delivered();
   await publisher.close();
-  return reasonCode + id.length;
+  return reasonCode + queued.id.length;
 }
 
 /** What others implement. */
