@@ -10,6 +10,13 @@ test.each([0, 1, 1024, 1025, 100_000])('a copy of %d bytes does not change with 
   expect(copy).toEqual(new Uint8Array(length).fill(1));
 });
 
+test.each([100, 5000])('a Buffer of %d bytes is copied too, though its slice() is a view', (length) => {
+  const original = Buffer.alloc(length, 1);
+  const copy = owned(original);
+  original.fill(2);
+  expect(copy.every((byte) => byte === 1)).toBe(true);
+});
+
 test('copies do not overlap, across slabs too', () => {
   const copies = Array.from({ length: 100 }, (_, index) => owned(new Uint8Array(500).fill(index)));
   expect(copies.every((copy, index) => copy.every((byte) => byte === index))).toBe(true);

@@ -18,7 +18,8 @@ let used = 0;
 export function owned(payload: Payload): Uint8Array {
   if (typeof payload === 'string') return encoder.encode(payload);
   const { length } = payload;
-  if (length > LARGEST_SHARED_BYTES) return payload.slice();
+  // Not `slice()`: that of a Buffer is a view.
+  if (length > LARGEST_SHARED_BYTES) return new Uint8Array(payload);
   if (used + length > SLAB_BYTES) {
     slab = new Uint8Array(SLAB_BYTES);
     used = 0;
