@@ -195,12 +195,12 @@ function randomQueueId(): string {
 
 /** Shares no bytes and no list with `entry`. */
 function copyOf(entry: QueueEntry): QueueEntry {
-  return { ...entry, payload: entry.payload.slice(), options: copyOptions(entry.options) };
+  return { ...entry, payload: new Uint8Array(entry.payload), options: copyOptions(entry.options) };
 }
 
 function copyOptions(options: QueueEntry['options']): Omit<QueuePublishOptions, 'signal' | 'id'> {
   const copy = { ...options };
-  if (options.correlationData !== undefined) copy.correlationData = options.correlationData.slice();
+  if (options.correlationData !== undefined) copy.correlationData = new Uint8Array(options.correlationData);
   if (options.userProperties !== undefined) copy.userProperties = copyUserProperties(options.userProperties);
   return copy;
 }

@@ -67,3 +67,11 @@ describe('MemorySessionStore', () => {
     expect(() => store.commit([])).toThrow(expect.objectContaining({ code: 'STORE_FAILED' }));
   });
 });
+
+test('a Buffer is copied too, though its slice() is a view', () => {
+  const store = new MemorySessionStore();
+  const value = Buffer.from([1]);
+  store.commit([{ type: 'put', key: 'a', value }]);
+  value[0] = 2;
+  expect([...store.load()]).toEqual([['a', new Uint8Array([1])]]);
+});

@@ -23,7 +23,7 @@ export class MemorySessionStore implements SessionStore {
    */
   load(): Iterable<readonly [key: string, value: Uint8Array]> {
     this.#assertOpen('load');
-    return Array.from(this.#values, ([key, value]) => [key, value.slice()] as const);
+    return Array.from(this.#values, ([key, value]) => [key, new Uint8Array(value)] as const);
   }
 
   /**
@@ -33,10 +33,11 @@ export class MemorySessionStore implements SessionStore {
    */
   commit(operations: readonly SessionOperation[]): void {
     this.#assertOpen('commit');
+    // `new Uint8Array` and not `slice()`: that of a Buffer is a view.
     // Looked at first and carried out afterwards: the second half cannot fail.
     for (const operation of operations) assertOperation(operation);
     for (const operation of operations) {
-      if (operation.type === 'put') this.#values.set(operation.key, operation.value.slice());
+      if (operation.type === 'put') this.#values.set(operation.key, new Uint8Array(operation.value));
       else this.#values.delete(operation.key);
     }
   }

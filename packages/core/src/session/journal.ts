@@ -83,7 +83,7 @@ export class Journal {
   setAside(key: string, value: Uint8Array): void {
     this.rememberDamaged(`${DAMAGED_PREFIX}${key}`);
     if (!this.#persistent) return;
-    this.#put(`${DAMAGED_PREFIX}${key}`, value.slice());
+    this.#put(`${DAMAGED_PREFIX}${key}`, new Uint8Array(value));
     this.#delete(key);
   }
 

@@ -413,9 +413,9 @@ function ownedMessage(message: OutboundMessage): OutboundMessage {
   const correlationData = properties?.correlationData;
   return {
     ...message,
-    payload: message.payload.slice(),
+    payload: new Uint8Array(message.payload),
     properties:
-      correlationData === undefined ? properties : { ...properties, correlationData: correlationData.slice() },
+      correlationData === undefined ? properties : { ...properties, correlationData: new Uint8Array(correlationData) },
   };
 }
 

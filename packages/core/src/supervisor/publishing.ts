@@ -67,7 +67,7 @@ export class Publishing {
     const properties = resolvePublish(topic, payload, options);
     const { state, link, host } = this.#context;
     if (state !== 'connected' || link === undefined || !link.hasRoom || host.engine === undefined) return false;
-    const message = outboundMessage(topic, this.#bytesOfQoS0(payload, link), 0, options?.retain, properties);
+    const message = outboundMessage(topic, this.#bytesOfQoS0(payload), 0, options?.retain, properties);
     try {
       const exchange = host.engine.publish(message, host.now());
       // It queued behind others that wait for room: taken back, since nobody would hear of it.
@@ -140,7 +140,7 @@ export class Publishing {
     options: PublishOptions | undefined,
     properties: PublishProperties | undefined,
   ): Promise<PublishResult> {
-    const bytes = this.#bytesOfQoS0(payload, this.#context.link);
+    const bytes = this.#bytesOfQoS0(payload);
     const exchange = engine.publish(
       outboundMessage(topic, bytes, 0, options?.retain, properties),
       this.#context.host.now(),
@@ -151,13 +151,12 @@ export class Publishing {
 
   /**
    * The bytes of a QoS 0 payload. Encoded in this very call the caller's bytes are only looked at; a copy is made of what is
-   * kept: behind a full connection or a commit, or a payload so large that the connection takes it by reference.
+   * kept: behind a commit, or a payload so large that the connection takes it by reference.
    */
-  #bytesOfQoS0(payload: Payload, link: Link | undefined): Uint8Array {
+  #bytesOfQoS0(payload: Payload): Uint8Array {
     if (typeof payload === 'string') return encoder.encode(payload);
     const kept =
       this.#options.store !== undefined ||
-      !link?.hasRoom ||
       (payload.length >= PAYLOAD_BY_REFERENCE_FROM && this.#options.publishMode === 'fireAndForget');
     return kept ? owned(payload) : payload;
   }
