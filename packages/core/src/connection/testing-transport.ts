@@ -188,3 +188,25 @@ export function recorder(open: OpenLink, onPacket?: (packet: Packet) => void): L
     },
   };
 }
+
+export interface Deferred<T> {
+  readonly promise: Promise<T>;
+  readonly resolve: (value: T) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+/** `Promise.withResolvers`, which the language level of this project does not have. */
+export function deferred<T>(): Deferred<T> {
+  let resolve: Deferred<T>['resolve'] = () => undefined;
+  let reject: Deferred<T>['reject'] = () => undefined;
+  const promise = new Promise<T>((fulfil, fail) => {
+    resolve = fulfil;
+    reject = fail;
+  });
+  return { promise, resolve, reject };
+}
+
+/** For whoever is to be kept waiting. */
+export function never(): Promise<never> {
+  return deferred<never>().promise;
+}
