@@ -164,7 +164,7 @@ export function checkTopicField(value: unknown, name: string): string {
 }
 
 /** Ordered pairs out of either form, copied and frozen. Order and repeats are kept (§3.1.2.11.8). */
-export function checkUserProperties(value: UserPropertiesInit, name: string): UserProperties {
+export function checkUserProperties(value: UserPropertiesInit | undefined, name: string): UserProperties {
   const init: unknown = value;
   if (typeof init !== 'object' || init === null) {
     throw invalidOption(`${name} must be an array of [name, value] pairs or an object of strings, not ${shown(init)}`);
