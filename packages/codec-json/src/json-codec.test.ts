@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Message } from '@mqttv5/core';
+import { codecContract } from '@mqttv5/testing';
 import * as v from 'valibot';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -11,6 +12,11 @@ const message = {} as Message;
 const bytes = (text: string) => new TextEncoder().encode(text);
 const text = (payload: Uint8Array) => new TextDecoder().decode(payload);
 const invalidOption = expect.objectContaining({ code: 'INVALID_OPTION' });
+
+const samples = [null, true, 0, -1.5, '', 'ü🔑', [], {}, { a: [1, { b: null }] }];
+test.each(codecContract(jsonCodec(), samples))('contract: $name', async (contractCase) => {
+  await expect(contractCase.run()).resolves.toBeUndefined();
+});
 
 describe('jsonCodec() (S-016, T-355)', () => {
   const codec = jsonCodec();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { encode as libraryEncode } from '@msgpack/msgpack';
 import type { Message } from '@mqttv5/core';
+import { codecContract } from '@mqttv5/testing';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 
@@ -10,6 +11,11 @@ import { msgpackCodec, ValidationError } from './index.ts';
 const message = {} as Message;
 const invalidOption = expect.objectContaining({ code: 'INVALID_OPTION' });
 const hex = (text: string) => Uint8Array.from(text.match(/[0-9a-f]{2}/g) ?? [], (byte) => Number.parseInt(byte, 16));
+
+const samples = [null, true, 0, -1.5, '', 'ü🔑', [], {}, { a: [1, { b: null }] }, new Date(5), Uint8Array.of(1, 2)];
+test.each(codecContract(msgpackCodec(), samples))('contract: $name', async (contractCase) => {
+  await expect(contractCase.run()).resolves.toBeUndefined();
+});
 
 describe('msgpackCodec() (S-017)', () => {
   const codec = msgpackCodec();
