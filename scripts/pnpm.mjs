@@ -14,12 +14,11 @@ const windows = process.platform === 'win32';
 
 const env = {
   ...process.env,
-  // Nothing phones home, and nothing asks: without a terminal pnpm would refuse to replace an old node_modules.
+  // Nothing phones home.
   DO_NOT_TRACK: '1',
   TURBO_TELEMETRY_DISABLED: '1',
   TURBO_NO_UPDATE_NOTIFIER: '1',
   npm_config_update_notifier: 'false',
-  npm_config_confirm_modules_purge: 'false',
 };
 
 /** Runs the pinned pnpm and resolves to its exit code; a signal counts as 128 + its number, as in a shell. */
@@ -39,7 +38,8 @@ if (script !== 'test' && script !== 'demo') {
   console.error('usage: node scripts/pnpm.mjs test|demo');
   process.exit(2);
 }
-const installed = await pnpm('install', '--frozen-lockfile');
+// Without a terminal to ask on, pnpm would refuse to replace the node_modules of another version.
+const installed = await pnpm('install', '--frozen-lockfile', '--config.confirmModulesPurge=false');
 if (installed === 0) {
   // `exec` and not `run`: after a failure `run` adds lines, and the last one is the script's.
   process.exitCode = await pnpm('exec', 'node', `scripts/${script}.ts`, ...rest);

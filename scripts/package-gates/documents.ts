@@ -7,7 +7,7 @@ import type { Tally } from '../lib/tally.ts';
 import { codeBlocks, commentBlocks } from './code-blocks.ts';
 import type { CodeBlock } from './code-blocks.ts';
 import { compile } from './compile.ts';
-import { gate } from './gate.ts';
+import { gate } from '../lib/gate.ts';
 import { publishedFolders } from './pack.ts';
 import type { PackedPackage } from './pack.ts';
 

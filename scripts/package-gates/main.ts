@@ -14,7 +14,7 @@ import { compile, COMPILERS, linkDependencies } from './compile.ts';
 import type { Compiler } from './compile.ts';
 import { contentProblems } from './contents.ts';
 import { checkDocuments } from './documents.ts';
-import { gate } from './gate.ts';
+import { gate } from '../lib/gate.ts';
 import { pack, publishedFolders } from './pack.ts';
 import type { PackedPackage } from './pack.ts';
 

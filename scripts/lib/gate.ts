@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { single } from '../lib/tally.ts';
-import type { Tally } from '../lib/tally.ts';
+import { single } from './tally.ts';
+import type { Tally } from './tally.ts';
 
 /** Runs one check and prints what it found; nothing is good. What it throws is a finding, too. */
 export async function gate(name: string, check: () => string | void | Promise<string | void>): Promise<Tally> {
