@@ -67,6 +67,8 @@ export class Decoder {
   /** What `next` reads: `#chunk` from `#position` on, then `#queue` from `#queueHead` on. */
   #chunk: Bytes = EMPTY;
   #position = 0;
+  /** Views `#chunk`; made with the first PUBLISH in it. */
+  #words: DataView | undefined;
   #queue: Bytes[] = [];
   #queueHead = 0;
 
@@ -108,6 +110,7 @@ export class Decoder {
     const bytes = plainBytes(chunk);
     if (this.#position === this.#chunk.length && this.#queueHead === this.#queue.length) {
       this.#chunk = bytes;
+      this.#words = undefined;
       this.#position = 0;
     } else {
       this.#queue.push(bytes);
@@ -204,22 +207,25 @@ export class Decoder {
   #readBody(view: boolean): Packet | PublishView | undefined {
     const length = this.#remainingLength;
     let bytes = this.#chunk;
+    let words = this.#words;
     let start = this.#position;
     if (this.#joined === 0 && bytes.length - start >= length) {
       this.#position = start + length;
+      words = this.#words ??= wordsOf(bytes);
     } else {
       if (!this.#joinBody()) return undefined;
       bytes = this.#join;
+      words = wordsOf(bytes);
       start = 0;
       this.#join = EMPTY;
       this.#joined = 0;
     }
     this.#state = FIRST_BYTE;
     const firstByte = this.#firstByte;
-    const type = firstByte >>> 4;
-    if (type === PacketType.publish)
-      return readPublish(firstByte & 0x0f, bytes, start, start + length, this.#from, view);
-    const codec = CODECS_BY_VALUE[type];
+    if (firstByte >>> 4 === PacketType.publish) {
+      return readPublish(firstByte & 0x0f, bytes, words, start, start + length, this.#from, view);
+    }
+    const codec = CODECS_BY_VALUE[firstByte >>> 4];
     if (codec === undefined) throw malformed('Packet type 0 is reserved'); // refused by #checkFirstByte already
     return codec.decode(new Reader(bytes, start, start + length), this.#from);
   }
@@ -249,6 +255,7 @@ export class Decoder {
 
   #nextChunk(): boolean {
     this.#position = 0;
+    this.#words = undefined;
     const chunk = this.#queue[this.#queueHead];
     if (chunk === undefined) {
       this.#chunk = EMPTY;
@@ -265,6 +272,7 @@ export class Decoder {
 
   #release(): void {
     this.#chunk = EMPTY;
+    this.#words = undefined;
     this.#position = 0;
     this.#queue = [];
     this.#queueHead = 0;
@@ -301,4 +309,8 @@ function plainBytes(chunk: Uint8Array): Bytes {
   const { buffer, byteOffset, length } = chunk;
   if (typeof SharedArrayBuffer !== 'undefined' && buffer instanceof SharedArrayBuffer) return new Uint8Array(chunk);
   return new Uint8Array(buffer as ArrayBuffer, byteOffset, length); // not shared
+}
+
+function wordsOf(bytes: Bytes): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 }

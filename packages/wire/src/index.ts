@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 export { Decoder, type DecoderOptions, decode } from './decoder.ts';
-export { encode, encodedLength, encodeInto, encodePublishHead } from './encode.ts';
+export { encode, encodedLength, encodeInto, encodePublishHead, tryEncodeInto } from './encode.ts';
 export { PacketType } from './packet-type.ts';
 export type { AckProperties } from './packets/ack.ts';
 export type { AuthPacket, AuthProperties } from './packets/auth.ts';

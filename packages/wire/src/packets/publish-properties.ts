@@ -8,7 +8,7 @@ import { Reader } from '../reader.ts';
 import { hexByte, ReasonCode } from '../reason-codes.ts';
 import { CLIENT } from '../sides.ts';
 import { refuseWildcards } from '../topic-cache.ts';
-import { INVALID, scanUtf8 } from '../utf8.ts';
+import { INVALID, scanWords } from '../utf8.ts';
 import { malformed, protocolError, WireError } from '../wire-error.ts';
 import { PROPERTIES, type PublishProperties } from './publish.ts';
 
@@ -17,14 +17,20 @@ import { PROPERTIES, type PublishProperties } from './publish.ts';
  * The rules are those of the table; a test holds the two against each other.
  * @returns the Topic Alias, or 0 when there is none
  */
-export function checkPublishProperties(bytes: Uint8Array, start: number, end: number, from: number): number {
+export function checkPublishProperties(
+  bytes: Uint8Array,
+  words: DataView,
+  start: number,
+  end: number,
+  from: number,
+): number {
   let seen = 0;
   let alias = 0;
   let i = start;
   while (i < end) {
     const id = bytes[i++] as number; // i < end <= bytes.length
     if (id === 0x26) {
-      i = skipString(bytes, skipString(bytes, i, end), end);
+      i = skipString(bytes, words, skipString(bytes, words, i, end), end);
       continue;
     }
     if (id === 0x0b) {
@@ -45,10 +51,10 @@ export function checkPublishProperties(bytes: Uint8Array, start: number, end: nu
         i += 4;
         break;
       case 0x03:
-        i = skipString(bytes, i, end);
+        i = skipString(bytes, words, i, end);
         break;
       case 0x08: {
-        const next = skipString(bytes, i, end);
+        const next = skipString(bytes, words, i, end);
         if (next === i + 2) throw protocolError('Response Topic is empty');
         refuseWildcards(bytes, i + 2, next, 'Response Topic'); // [MQTT-3.3.2-14]
         i = next;
@@ -78,9 +84,9 @@ function skipBinary(bytes: Uint8Array, start: number, end: number): number {
   return next;
 }
 
-function skipString(bytes: Uint8Array, start: number, end: number): number {
+function skipString(bytes: Uint8Array, words: DataView, start: number, end: number): number {
   const next = skipBinary(bytes, start, end);
-  if (scanUtf8(bytes, start + 2, next) === INVALID)
+  if (scanWords(bytes, words, start + 2, next) === INVALID)
     throw malformed('PUBLISH property is not valid UTF-8 or contains U+0000');
   return next;
 }

@@ -13,23 +13,18 @@ import type { PublishPacket } from './publish.ts';
 const RETAIN = 1;
 const DUP = 8;
 
-/** Reads the PUBLISH whose body is `bytes[start, end)`, with fixed-header `flags`. */
-export function readPublish(flags: number, bytes: Bytes, start: number, end: number, from: number): PublishPacket;
+/**
+ * Reads the PUBLISH whose body is `bytes[start, end)`, with fixed-header `flags`; `words` views the same bytes, `from`
+ * says whose properties are legal, `view` whether a {@link PublishView} is wanted.
+ */
 export function readPublish(
   flags: number,
   bytes: Bytes,
+  words: DataView,
   start: number,
   end: number,
   from: number,
   view: boolean,
-): PublishPacket | PublishView;
-export function readPublish(
-  flags: number,
-  bytes: Bytes,
-  start: number,
-  end: number,
-  from: number,
-  view = false,
 ): PublishPacket | PublishView {
   const qos = (flags >> 1) & 3;
   if (qos === 3) throw malformed('PUBLISH has QoS 3'); // [MQTT-3.3.1-4]
@@ -39,7 +34,7 @@ export function readPublish(
   const topicStart = position;
   position += ((bytes[start] as number) << 8) | (bytes[start + 1] as number); // below `end`
   if (position > end) throw truncated('Topic Name');
-  const topicName = position === topicStart ? '' : readTopicName(bytes, topicStart, position);
+  const topicName = position === topicStart ? '' : readTopicName(bytes, words, topicStart, position);
   let packetIdentifier = 0;
   if (qos !== 0) {
     if (end - position < 2) throw truncated('Packet Identifier');
@@ -56,7 +51,7 @@ export function readPublish(
   }
   const payloadStart = position + propertyLength;
   if (payloadStart > end) throw truncated('Property Length');
-  const topicAlias = propertyLength === 0 ? 0 : checkPublishProperties(bytes, position, payloadStart, from);
+  const topicAlias = propertyLength === 0 ? 0 : checkPublishProperties(bytes, words, position, payloadStart, from);
   // §3.3.2.1, §3.3.2.3.4
   if (topicName === '' && topicAlias === 0) throw protocolError('PUBLISH has neither a Topic Name nor a Topic Alias');
   if (view) {

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { encodedTopicName } from '../encoded-topics.ts';
 import { checkBoolean, checkPacketIdentifier, checkQoS, isBytes, writeUint16 } from '../fields.ts';
 import { type PropertySet, propertySet } from '../property-table.ts';
 import { measureProperties, writeProperties } from '../property-writer.ts';
-import { checkTopicName } from '../topics.ts';
 import type { QoS, UserProperties } from '../types.ts';
-import { measureString, writeString } from '../utf8.ts';
 import { malformed, protocolError } from '../wire-error.ts';
 
 /** @see MQTT v5.0 §3.3.2.3 */
@@ -85,14 +84,19 @@ function measureTopicName(topicName: string, properties: PublishProperties | und
     if (properties?.topicAlias !== undefined) return 2;
     throw protocolError('PUBLISH has neither a Topic Name nor a Topic Alias');
   }
-  const length = measureString(topicName, 'Topic Name');
-  checkTopicName(topicName, 'Topic Name'); // [MQTT-3.3.2-2]
-  return length + 2;
+  return encodedTopicName(topicName).length;
 }
 
 /** Writes the variable header of a PUBLISH that {@link measurePublish} has accepted; the payload comes right behind it. */
 export function writePublishHead(packet: PublishPacket, target: Uint8Array, offset: number): number {
-  let end = writeString(packet.topicName, target, offset);
+  const { topicName } = packet;
+  let end = topicName === '' ? writeUint16(0, target, offset) : writeTopicName(topicName, target, offset);
   if (packet.qos !== 0) end = writeUint16(packet.packetIdentifier, target, end);
   return writeProperties(packet.properties, PROPERTIES, target, end);
+}
+
+function writeTopicName(topicName: string, target: Uint8Array, offset: number): number {
+  const bytes = encodedTopicName(topicName);
+  target.set(bytes, offset);
+  return offset + bytes.length;
 }
