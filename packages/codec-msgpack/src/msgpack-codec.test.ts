@@ -55,7 +55,7 @@ describe('msgpackCodec() (S-017)', () => {
   });
 
   test('bytes that arrive belong to the value, not to what the network brought', () => {
-    const chunk = new Uint8Array(65_536);
+    const chunk = Buffer.alloc(65_536);
     const payload = codec.encode({ data: Uint8Array.of(1, 2, 3) });
     chunk.set(payload, 100);
     const value = codec.decode(chunk.subarray(100, 100 + payload.length), message) as { data: Uint8Array };

@@ -65,6 +65,7 @@ function makeDecode(): (payload: Bytes) => unknown {
   return (payload) => {
     const { hasBinary } = scan(payload);
     // Binary parts come as views. Those of a payload that is itself a view of what the network brought would keep all of that.
-    return decoder.decode(hasBinary ? payload.slice() : payload);
+    // Not `slice`: that of a Buffer is a view, too.
+    return decoder.decode(hasBinary ? new Uint8Array(payload) : payload);
   };
 }

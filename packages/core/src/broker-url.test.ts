@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from 'vitest';
 
-import { parseBrokers, redactUrl, resolveServerReferences, withoutCredentials } from './broker-url.ts';
+import { parseBrokers, redactUrl, resolveServerReferences } from './broker-url.ts';
 
 const invalidUrl = expect.objectContaining({ code: 'INVALID_BROKER_URL' });
 const hrefs = (brokers: Parameters<typeof parseBrokers>[0], hasDial = false) =>
@@ -170,11 +170,5 @@ describe('printing', () => {
     ['nonsense', 'nonsense'],
   ])('%s is shown as %s', (given, shown) => {
     expect(redactUrl(given)).toBe(shown);
-  });
-
-  test('withoutCredentials is a copy', () => {
-    const url = new URL('wss://user:secret@host/mqtt');
-    expect(withoutCredentials(url).href).toBe('wss://host/mqtt');
-    expect(url.username).toBe('user');
   });
 });

@@ -29,12 +29,12 @@ const SECURE_SCHEMES: ReadonlySet<string> = new Set(['mqtts:', 'ssl:', 'tls:', '
 const WEB_SOCKET_SCHEMES: ReadonlySet<string> = new Set(['ws:', 'wss:']);
 
 /** Whether the scheme asks for TLS. */
-export function isSecureScheme(url: URL): boolean {
+function isSecureScheme(url: URL): boolean {
   return SECURE_SCHEMES.has(url.protocol);
 }
 
 /** Whether the address is a Unix domain socket. */
-export function isUnixScheme(url: URL): boolean {
+function isUnixScheme(url: URL): boolean {
   return url.protocol === UNIX_SCHEME;
 }
 
@@ -68,15 +68,6 @@ export function resolveServerReferences(reference: string | undefined, current: 
     if (target !== undefined) targets.push(target);
   }
   return targets;
-}
-
-/** A copy without user info: what events, CONNACK info and dialers are given. */
-export function withoutCredentials(url: URL): URL {
-  const copy = new URL(url);
-  // Assigning these throws nothing, but is ignored on an address without a host, which has no user info either.
-  copy.username = '';
-  copy.password = '';
-  return copy;
 }
 
 /**

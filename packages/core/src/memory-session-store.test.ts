@@ -29,11 +29,11 @@ describe('MemorySessionStore', () => {
 
   test('copies bytes in and out (C-07)', () => {
     const store = new MemorySessionStore();
-    const value = Uint8Array.of(1);
-    store.commit([{ type: 'put', key: 'a', value }]);
-    value[0] = 9;
+    const values = [Uint8Array.of(1), Buffer.of(1)];
+    store.commit(values.map((value, index) => ({ type: 'put', key: String(index), value })));
+    for (const value of values) value[0] = 9;
     for (const [, loaded] of store.load()) loaded[0] = 9;
-    expect(content(store)).toEqual({ a: [1] });
+    expect(content(store)).toEqual({ 0: [1], 1: [1] });
   });
 
   test('load is what was there at that moment', () => {

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import type { Logger } from '../api/logger.ts';
 import type { ClientOptions } from '../api/options.ts';
 import { MemorySessionStore } from '../memory-session-store.ts';
-import { pingTimeoutOf, resolveClientOptions } from './client-options.ts';
+import { resolveClientOptions } from './client-options.ts';
 import { connectPacket } from './connect-packet.ts';
 import { resolveCredentials } from './credentials.ts';
 
@@ -85,15 +85,6 @@ describe('defaults (S-023 … S-063, design/api.md)', () => {
       Object.keys(resolve()),
     );
     expect(resolveAny({ keepAlive: undefined }).keepAlive).toBe(30);
-  });
-
-  test('the ping timeout is half the keep alive in force, 10 s at most, never above it (V-071, V-072)', () => {
-    const byDefault = resolve();
-    expect(pingTimeoutOf(byDefault, 30)).toBe(10_000);
-    expect(pingTimeoutOf(byDefault, 4)).toBe(2000);
-    expect(pingTimeoutOf(byDefault, 0)).toBe(10_000);
-    expect(pingTimeoutOf(resolve({ pingTimeoutMs: 20_000 }), 5)).toBe(5000);
-    expect(pingTimeoutOf(resolve({ pingTimeoutMs: 20_000 }), 30)).toBe(20_000);
   });
 });
 

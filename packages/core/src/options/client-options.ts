@@ -84,7 +84,7 @@ export interface ResolvedClientOptions {
   /** Seconds; 0: none. */
   readonly keepAlive: number;
   readonly connectTimeoutMs: number;
-  /** undefined: derived from the keep alive in force, see {@link pingTimeoutOf}. */
+  /** undefined: the smaller of 10 s and half the keep alive in force, which only the connection knows. */
   readonly pingTimeoutMs: number | undefined;
   readonly disconnectTimeoutMs: number;
   /** May be Infinity. */
@@ -197,17 +197,6 @@ export function resolveClientOptions(options: ClientOptions): ResolvedClientOpti
   });
   probeConnect(resolved);
   return resolved;
-}
-
-/**
- * How long a PINGREQ may stay unanswered on a connection with this keep alive, which the broker may have changed: never
- * longer than the keep alive itself. Unit: milliseconds.
- *
- * @param keepAlive - The keep alive in force, in seconds; 0: none.
- */
-export function pingTimeoutOf(options: Pick<ResolvedClientOptions, 'pingTimeoutMs'>, keepAlive: number): number {
-  const keepAliveMs = keepAlive === 0 ? Number.POSITIVE_INFINITY : keepAlive * 1000;
-  return Math.min(options.pingTimeoutMs ?? Math.min(DEFAULTS.pingTimeoutMs, keepAliveMs / 2), keepAliveMs);
 }
 
 const LOGGER_METHODS = ['debug', 'info', 'warn', 'error'] as const;

@@ -30,8 +30,6 @@ export const DEFAULTS = {
   /** Seconds. Short enough for the NAT tables of home routers and mobile networks, which forget after 60 and more. */
   keepAlive: 30,
   connectTimeoutMs: 10_000,
-  /** Upper end of the ping timeout that is derived from the keep alive. */
-  pingTimeoutMs: 10_000,
   /** Enough for a DISCONNECT to leave over a mobile network, short enough for a program that wants to end. */
   disconnectTimeoutMs: 500,
   ackStallMs: 30_000,
@@ -72,9 +70,6 @@ export const SESSION_EXPIRY_INTERVAL = 300;
 
 /** The same with a store, where the client itself may be gone for a while: a week. */
 export const SESSION_EXPIRY_INTERVAL_WITH_STORE = 604_800;
-
-/** Defaults of one publish. */
-export const PUBLISH_DEFAULTS = { qos: 0, retain: false } as const;
 
 /** Defaults of one filter; all of them the zero of the SUBSCRIBE options byte (§3.8.3.1). */
 export const FILTER_DEFAULTS = { qos: 0, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const;

@@ -73,8 +73,7 @@ export function resolvePublish(
   }
 }
 
-/** The same for a publish whose topic and payload are checked elsewhere. */
-export function resolvePublishOptions(options: PublishOptions): PublishProperties | undefined {
+function resolvePublishOptions(options: PublishOptions): PublishProperties | undefined {
   checkObject(options, 'PublishOptions');
   let properties: PublishProperties | undefined;
   // The keys that are there, not the keys there could be: most publishes set one or two, and these three make no property.
@@ -100,7 +99,7 @@ export function resolvePublishOptions(options: PublishOptions): PublishPropertie
  * @throws MqttError `INVALID_TOPIC`, `FIELD_TOO_LONG`
  * @see MQTT v5.0 §4.7, §3.3.2.1
  */
-export function checkTopic(topic: string): void {
+function checkTopic(topic: string): void {
   const value: unknown = topic;
   if (typeof value !== 'string') throw mqttError('INVALID_TOPIC', `A topic must be a string, not ${shown(value)}`);
   const bytes = utf8Length(value);
@@ -118,7 +117,7 @@ export function checkTopic(topic: string): void {
 }
 
 /** @throws MqttError `INVALID_OPTION` */
-export function checkPayload(payload: Payload): void {
+function checkPayload(payload: Payload): void {
   const value: unknown = payload;
   if (typeof value === 'string' || isBytes(value)) return;
   const hint =
