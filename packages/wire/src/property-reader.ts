@@ -33,7 +33,7 @@ export function readPropertyBlock<T extends object>(
     const id = reader.uint8('Property Identifier');
     const property = set.byId[id];
     if (property === undefined) throw malformed(`${set.packet} may not carry property ${hexByte(id)}`);
-    const field = `${set.packet} ${property.name}`;
+    const field = property.name; // no message is put together before something is wrong
     const earlier = target[property.name];
     if (property.kind === 'pairs') {
       const pair = [reader.string(field), reader.string(field)] as const;

@@ -38,7 +38,7 @@ function measurePropertyBlock<T extends object>(properties: T, set: PropertySet<
 }
 
 function measureProperty(property: Property, value: unknown, packet: string): number {
-  const field = property.name; // short on purpose: a message per property would be built for every packet
+  const field = property.name; // no message is put together before something is wrong
   switch (property.kind) {
     case 'boolean':
       if (typeof value !== 'boolean') throw malformed(`${packet} ${field} is not a boolean`);

@@ -21,6 +21,7 @@ import { unsubscribe } from './unsubscribe.ts';
 /** Every packet but PUBLISH, which has a path of its own in both directions. */
 export type PlainPacket = Exclude<Packet, { type: 'publish' }>;
 
+// A codec takes the packets of its own type only; that it gets no other is what the two tables are for.
 const CODECS: { readonly [T in Exclude<PacketType, 'publish'>]: PacketCodec<Extract<Packet, { type: T }>> } = {
   connect,
   connack,
@@ -37,10 +38,11 @@ const CODECS: { readonly [T in Exclude<PacketType, 'publish'>]: PacketCodec<Extr
   disconnect,
   auth,
 };
+const BY_NAME = new Map<string, PacketCodec<PlainPacket>>(Object.entries(CODECS));
 
 /** The codec of a packet, or undefined when `type` names none (a caller without types). */
 export function codecFor(packet: PlainPacket): PacketCodec<PlainPacket> | undefined {
-  return Object.hasOwn(CODECS, packet.type) ? CODECS[packet.type] : undefined;
+  return BY_NAME.get(packet.type);
 }
 
 /** By wire value; undefined at 0 (reserved) and 3 (PUBLISH). */
