@@ -42,15 +42,23 @@ export function invalidOption(what: string): TestingError {
 export function assertKnownKeys(subject: string, value: object, known: readonly string[]): void {
   for (const key of Object.keys(value)) {
     if (known.includes(key)) continue;
-    const near = known.find((name) => isNear(name.toLowerCase(), key.toLowerCase()));
+    const near = nearest(known, key);
     const hint = near === undefined ? `known are ${known.join(', ')}` : `did you mean ${near}?`;
     throw invalidOption(`${subject} has no option ${JSON.stringify(key)}; ${hint}`);
   }
 }
 
-function isNear(name: string, key: string): boolean {
-  if (key.length === 0) return false;
-  return name.includes(key) || key.includes(name) || editDistance(name, key) <= 2;
+/** The name it takes the fewest changes to, if they are fewer than half of it. */
+function nearest(names: readonly string[], key: string): string | undefined {
+  let best: string | undefined;
+  let fewest = Number.POSITIVE_INFINITY;
+  for (const name of names) {
+    const changes = editDistance(name.toLowerCase(), key.toLowerCase());
+    if (changes >= fewest || changes * 2 >= name.length) continue;
+    best = name;
+    fewest = changes;
+  }
+  return best;
 }
 
 /** Levenshtein distance, one row at a time; names here are short. */

@@ -15,6 +15,10 @@ export type {
   Redirection,
 } from './broker/api.ts';
 export { startBroker } from './broker/start-broker.ts';
+export { codecContract } from './contracts/codec-contract.ts';
+export type { ContractCase } from './contracts/contract.ts';
+export { publisherQueueContract } from './contracts/publisher-queue-contract.ts';
+export { sessionStoreContract } from './contracts/session-store-contract.ts';
 export { ManualClock } from './clock.ts';
 export type { BrokerClock } from './clock.ts';
 export { TestingError } from './errors.ts';

@@ -87,8 +87,13 @@ export class Channel {
     if (this.#state === 'open') this.#outbox.push(bytes);
   }
 
-  /** Sends a packet, unless the intercept hook thinks otherwise; a promise if the hook takes its time. */
-  send(packet: Packet): void | Promise<void> {
+  /** Sends a packet, unless the intercept hook thinks otherwise. One that the hook holds is overtaken by the next. */
+  send(packet: Packet): void {
+    void this.sendHeld(packet);
+  }
+
+  /** As {@link Channel.send}, for a packet that nothing may overtake: a promise if the hook takes its time. */
+  sendHeld(packet: Packet): void | Promise<void> {
     if (this.#state !== 'open') return undefined;
     if (this.#settings.intercept === undefined) return this.#transmit(packet);
     return this.#intercepted('out', packet, (action) => this.#sendAs(packet, action));
@@ -108,10 +113,10 @@ export class Channel {
       this.#transmit(last);
       finish();
     } else {
-      this.#intercepted('out', last, (action) => {
+      void this.#intercepted('out', last, (action) => {
         if (action === 'cut') this.#link.destroy();
-        else if (action === undefined) this.#transmit(last);
-        else if (typeof action === 'object') this.#transmit(action);
+        // It ends the connection already: a code can add nothing.
+        else if (action !== 'discard') this.#transmit(typeof action === 'object' ? action : last);
         finish();
       });
     }

@@ -112,7 +112,7 @@ export class EmbeddedBroker implements Broker {
   }
 
   dropConnections(): void {
-    for (const channel of [...this.#channels]) channel.cut();
+    for (const channel of this.#channels) channel.cut();
   }
 
   forgetSessions(clientId?: string): void {
@@ -139,7 +139,7 @@ export class EmbeddedBroker implements Broker {
     const listenersClosed = this.#listeners.map((listener) => listener.close());
     const channels = [...this.#channels];
     const { sessions } = this.#state;
-    for (const session of [...sessions]) {
+    for (const session of sessions) {
       session.will = undefined;
       session.channel?.disconnect(ReasonCode.ServerShuttingDown);
       sessions.forget(session);

@@ -125,7 +125,7 @@ export class Handshake implements Stage {
     if (step instanceof Promise) return step.then((settled) => this.#follow(connect, settled));
     const exchange = this.#exchange;
     if (step.type === 'challenge' && exchange !== undefined) {
-      return this.#channel.send(exchange.packet(ReasonCode.ContinueAuthentication, step.data)); // [MQTT-4.12.0-2]
+      return this.#channel.sendHeld(exchange.packet(ReasonCode.ContinueAuthentication, step.data)); // [MQTT-4.12.0-2]
     }
     if (step.type === 'success') return this.#accept(connect, step.data);
     if (step.type === 'refuse') {
@@ -170,7 +170,7 @@ export class Handshake implements Stage {
       this.#channel.stage = connection;
       connection.begin();
     };
-    const held = this.#channel.send({
+    const held = this.#channel.sendHeld({
       type: 'connack',
       sessionPresent: present,
       reasonCode: ReasonCode.Success,

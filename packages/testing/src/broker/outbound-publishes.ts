@@ -100,8 +100,8 @@ export class OutboundPublishes {
           };
     const { maximumPacketSize } = this.#channel.limits;
     if (maximumPacketSize !== undefined && encodedLength(sent) > maximumPacketSize) {
-      // The alias may be what made it too large.
-      if (alias === undefined || known !== undefined || encodedLength(packet) > maximumPacketSize) return false;
+      // An alias costs three bytes, and may be what makes it too large.
+      if (alias === undefined || encodedLength(packet) > maximumPacketSize) return false;
       this.#channel.send(packet);
       return true;
     }

@@ -70,7 +70,7 @@ export class Router {
 
   /** Ends all subscriptions of a session, and offers what it leaves behind of shared ones to the others. */
   removeSession(session: Session): void {
-    for (const fullFilter of [...session.subscriptions.keys()]) this.unsubscribe(session, fullFilter);
+    for (const fullFilter of session.subscriptions.keys()) this.unsubscribe(session, fullFilter);
     for (const { message, group } of session.deliveries.end()) {
       if (group !== undefined) deliverShared(group, message);
     }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { inspect } from 'node:util';
 import type { Logger } from '@mqttv5/core';
 import type { ConnackProperties, QoS } from '@mqttv5/wire';
 import { systemClock } from '../clock.ts';
@@ -159,7 +160,7 @@ function isAuthMethod(method: object): method is BrokerAuthMethod {
 function assertInteger(name: string, value: unknown, least: number, most: number): void {
   if (value === undefined) return;
   if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most) {
-    throw invalidOption(`${name} has to be an integer from ${least} to ${most}, not ${String(value)}`);
+    throw invalidOption(`${name} has to be an integer from ${least} to ${most}, not ${inspect(value)}`);
   }
 }
 
