@@ -2,7 +2,7 @@
 //
 // Time, passed in wherever it is needed, so that tests run in virtual time (`virtual-clock.ts`).
 
-/** What the client knows of time. @internal */
+/** What the client knows of time. */
 export interface Clock {
   /**
    * Milliseconds: monotonic within the process, aligned with the wall clock at its start, so that instants can be compared

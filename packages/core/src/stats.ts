@@ -2,7 +2,7 @@
 
 import type { ClientStats } from './api/stats.ts';
 
-/** What `ClientStats` shows, as it is counted. Fields, so that counting on a hot path is one addition. @internal */
+/** What `ClientStats` shows, as it is counted. Fields, so that counting on a hot path is one addition. */
 export class Counters implements Record<keyof ClientStats, number> {
   connects = 0;
   connectFailures = 0;

@@ -7,12 +7,13 @@ import { reasonCodeName } from '@mqttv5/wire';
 import { mqttError, ReasonCodeError } from '../errors.ts';
 import type { AnyMqttError, ReasonErrorCode } from '../errors.ts';
 import { hex } from './authentication.ts';
+import { explainFailure } from './dial-error.ts';
 
 /** `cause`: what the transport said; undefined when it said nothing. */
 export function connectionLost(cause?: unknown): AnyMqttError {
   if (cause === undefined) return mqttError('CONNECTION_LOST', 'The connection was lost');
-  const message = cause instanceof Error ? `The connection was lost: ${cause.message}` : 'The connection was lost';
-  return mqttError('CONNECTION_LOST', message, { cause });
+  // A broker of TLS 1.3 refuses a client's certificate only now, so this can be the first that is heard of it.
+  return mqttError('CONNECTION_LOST', `The connection was lost: ${explainFailure(cause)}`, { cause });
 }
 
 /** What ends a wait for the broker when `error` has ended the connection. */

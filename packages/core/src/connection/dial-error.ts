@@ -40,7 +40,7 @@ const EXPLANATIONS: ReadonlyMap<string, string> = new Map([
 
 /** `DIAL_FAILED` for `address`, which carries no credentials. `error` undefined: closed without a word. @internal */
 export function dialFailed(address: string, error: unknown): PlainMqttError {
-  const reasons = [...new Set(causesOf(error).map(reasonOf))];
+  const reasons = [...new Set(causesOf(error).map(explainFailure))];
   const reason = reasons.length === 0 ? 'the connection was closed before it was ready' : reasons.join('; ');
   return mqttError(
     'DIAL_FAILED',
@@ -55,7 +55,8 @@ function causesOf(error: unknown): readonly unknown[] {
   return error instanceof AggregateError && error.errors.length > 0 ? error.errors : [error];
 }
 
-function reasonOf(error: unknown): string {
+/** What a transport's error says, with its meaning in front where one is known. @internal */
+export function explainFailure(error: unknown): string {
   const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
   const said = error instanceof Error ? error.message : String(error);
   const explanation = typeof code === 'string' ? EXPLANATIONS.get(code) : undefined;

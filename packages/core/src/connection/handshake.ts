@@ -88,8 +88,8 @@ export class Handshake<T> implements PacketConnectionHandlers {
     // CONNECT and AUTH are all there is.
   }
 
-  controlOverflow(unsentBytes: number): void {
-    this.#fail(mqttError('CONNECTION_LOST', `The broker does not read: ${unsentBytes} bytes are unsent`));
+  acknowledgementsOverflow(): void {
+    // Nothing is acknowledged before CONNACK.
   }
 
   async #sendConnect(): Promise<void> {

@@ -57,8 +57,10 @@ describe('packets', () => {
   test('a broker that sends and does not read is given up: CONNECTION_LOST', async () => {
     const open = await openLink({ writeHighWaterMark: 1000 });
     open.connection.stalled = true;
-    for (let i = 1; i <= 250; i++) open.link.send(puback(i));
-    await settled();
+    for (let i = 1; i <= 40_000; i++) {
+      open.link.send(puback(i));
+      if (i % 1000 === 0) await settled();
+    }
     expect(open.ends).toMatchObject([{ error: { code: 'CONNECTION_LOST' }, local: true, orderly: false }]);
     expectNothingLeft(open);
   });

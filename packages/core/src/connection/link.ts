@@ -89,6 +89,7 @@ export class Link implements PacketConnectionHandlers {
     this.#handlers = handlers;
     if (this.#end) return this.#reportSoon();
     if (this.#lost) return this.#concludeLossSoon();
+    if (this.#paused) return;
     this.#keepAlive.resume();
     this.#packets.release();
   }
@@ -115,7 +116,7 @@ export class Link implements PacketConnectionHandlers {
     return this.#packets.canPause;
   }
 
-  /** Stops reading, and decoding what was read. Not before `start`. */
+  /** Stops reading, and decoding what was read. */
   pause(): void {
     if (this.#paused || this.#end) return;
     this.#paused = true;
@@ -126,6 +127,7 @@ export class Link implements PacketConnectionHandlers {
   resume(): void {
     if (!this.#paused || this.#end) return;
     this.#paused = false;
+    if (!this.#handlers) return;
     this.#keepAlive.resume();
     // Not in this call, which may come from the middle of whatever a handler of these packets does.
     queueMicrotask(() => {
@@ -203,7 +205,7 @@ export class Link implements PacketConnectionHandlers {
     this.#handlers?.room();
   }
 
-  controlOverflow(unsentBytes: number): void {
+  acknowledgementsOverflow(unsentBytes: number): void {
     const error = mqttError(
       'CONNECTION_LOST',
       `The broker does not read: ${unsentBytes} bytes of acknowledgements are unsent`,

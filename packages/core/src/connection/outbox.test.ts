@@ -23,7 +23,7 @@ function setUp(highWaterMark = 1024 * 1024): Setup {
   const handlers = {
     room: () => void log.push('room'),
     writeFailed: (error: unknown) => void log.push(`failed ${String(error)}`),
-    controlOverflow: (bytes: number) => void log.push(`overflow ${bytes}`),
+    acknowledgementsOverflow: (bytes: number) => void log.push(`overflow ${bytes}`),
     handedOver: () => undefined,
   };
   return { outbox: new Outbox(connection, handlers, counters, highWaterMark), connection, counters, log };
@@ -183,22 +183,60 @@ test('32 MiB to a stalled peer: slices wait their turn, and leave in order when 
   expect(connection.packets.map(summary)).toEqual([publish('large', payload), puback(1)].map(summary));
 });
 
-test('acknowledgements that alone exceed the mark are too many; publishes do not count', async () => {
-  const { outbox, connection, log } = setUp(1000);
+/** Sends acknowledgements for `turns` turns of the loop, 1000 bytes each. */
+async function acknowledge(outbox: Outbox, turns: number, eachTurn: () => void = () => undefined): Promise<void> {
+  for (let turn = 0; turn < turns; turn++) {
+    for (let i = 1; i <= 250; i++) outbox.send(puback(i));
+    eachTurn();
+    await settled();
+  }
+}
+
+test('a stalled peer that makes us acknowledge beyond the mark is given up', async () => {
+  const { outbox, connection, log } = setUp(200_000);
   connection.stalled = true;
-  outbox.send(publish('a', 5000));
-  for (let i = 1; i < 250; i++) outbox.send(puback(i));
+  await acknowledge(outbox, 199);
   expect(log).toEqual([]);
-  expect(outbox.send(puback(250))).toBe(false);
-  expect(log).toEqual(['overflow 1000']);
-  await settled();
+  await acknowledge(outbox, 2);
+  expect(log).toEqual(['overflow 201000']);
 });
 
-test('written acknowledgements no longer count', async () => {
+test('a peer that takes something every turn, and too little, may leave twice as much', async () => {
+  const { outbox, connection, log } = setUp(200_000);
+  connection.stalled = true;
+  for (let turn = 0; turn < 100 && log.length === 0; turn++) {
+    for (let i = 1; i <= 20_000; i++) outbox.send(puback(i));
+    connection.drain(1);
+    await settled();
+  }
+  const bytes = Number(log[0]?.split(' ')[1]);
+  expect(bytes).toBeGreaterThan(400_000);
+  expect(bytes).toBeLessThan(700_000);
+});
+
+test('a burst within one turn is no sign of anything, nor are written acknowledgements', async () => {
   const { outbox, log } = setUp(1000);
-  for (let i = 1; i <= 1000; i++) {
-    outbox.send(puback(i));
-    if (i % 100 === 0) await settled();
+  for (let i = 1; i <= 60_000; i++) outbox.send(puback(i));
+  await settled();
+  await acknowledge(outbox, 50);
+  await settled();
+  expect(log.filter((entry) => entry !== 'room')).toEqual([]);
+  expect(outbox.unsentBytes).toBe(0);
+});
+
+test("SUBSCRIBEs of any size are the application's doing and no overflow", async () => {
+  const { outbox, connection, log } = setUp(1000);
+  connection.stalled = true;
+  const filter = {
+    topicFilter: 'f'.repeat(1000),
+    qos: 0,
+    noLocal: false,
+    retainAsPublished: false,
+    retainHandling: 0,
+  } as const;
+  for (let i = 1; i <= 300; i++) {
+    outbox.send({ type: 'subscribe', packetIdentifier: i, filters: [filter] });
+    if (i % 50 === 0) await settled();
   }
   expect(log).toEqual([]);
 });

@@ -10,7 +10,7 @@
 // instead of a buffer per turn.
 
 import { encode, encodeInto, encodePublishHead } from '@mqttv5/wire';
-import type { Packet, PublishPacket } from '@mqttv5/wire';
+import type { Bytes, Packet, PublishPacket } from '@mqttv5/wire';
 import type { Connection } from '../api/transport.ts';
 import type { AnyMqttError } from '../errors.ts';
 import type { Counters } from '../stats.ts';
@@ -31,9 +31,9 @@ const WINDOW_WRITES = 16;
 interface Segment {
   readonly bytes: Uint8Array;
   /** The pool's, to be given back. */
-  readonly buffer: Uint8Array<ArrayBuffer> | undefined;
-  /** How many of the bytes are packets other than PUBLISH. */
-  readonly controlBytes: number;
+  readonly buffer: Bytes | undefined;
+  /** How many of the bytes are acknowledgements. */
+  readonly acknowledgementBytes: number;
 }
 
 interface FlushWaiter {
@@ -47,8 +47,8 @@ export interface OutboxHandlers {
   room(): void;
   /** `Connection.write` threw: the connection is of no more use. */
   writeFailed(error: unknown): void;
-  /** Packets other than PUBLISH exceed `writeHighWaterMark` by themselves: the peer sends and does not read. */
-  controlOverflow(unsentBytes: number): void;
+  /** Acknowledgements exceed `writeHighWaterMark` by themselves: the peer sends and does not read. */
+  acknowledgementsOverflow(unsentBytes: number): void;
   /** Bytes were handed to the connection. */
   handedOver(): void;
 }
@@ -59,17 +59,19 @@ export class Outbox {
   readonly #counters: Counters;
   readonly #highWaterMark: number;
 
-  /** The buffer being filled; `#end` bytes of it are taken, `#openControl` of those by packets other than PUBLISH. */
-  #open: Uint8Array<ArrayBuffer> | undefined;
+  /** The buffer being filled; `#end` bytes of it are taken, `#openAcknowledgements` of those by acknowledgements. */
+  #open: Bytes | undefined;
   #end = 0;
-  #openControl = 0;
+  #openAcknowledgements = 0;
   /** Sealed, and waiting for room in the window. */
   #queue: Segment[] = [];
 
   // Counted from the start of the connection.
   #accepted = 0;
   #written = 0;
-  #unsentControl = 0;
+  #unsentAcknowledgements = 0;
+  /** `#writesEnded` when there were too many of them; undefined while there are not. */
+  #overfullAt: number | undefined;
   /** Writes that have ended; whoever waits for progress compares. */
   #writesEnded = 0;
   #handedOver = 0;
@@ -84,7 +86,9 @@ export class Outbox {
   // One function a connection, not one a turn.
   readonly #flushAtEnd = (): void => {
     this.#flushScheduled = false;
-    this.flush();
+    this.#pump(false);
+    if (this.#unsentAcknowledgements >= this.#highWaterMark) this.#judgeAcknowledgements();
+    else this.#overfullAt = undefined;
   };
 
   constructor(connection: Connection, handlers: OutboxHandlers, counters: Counters, highWaterMark: number) {
@@ -108,11 +112,6 @@ export class Outbox {
     return this.#writesEnded;
   }
 
-  /** All bytes accepted by now are in the connection's hands. */
-  get drained(): boolean {
-    return this.#handedOver === this.#accepted;
-  }
-
   /** Total of bytes accepted: what `writtenUpTo` is asked about. */
   get position(): number {
     return this.#accepted;
@@ -126,13 +125,8 @@ export class Outbox {
   /** Takes a packet. False when there is no room for a further PUBLISH. HOT PATH. @throws WireError for what may not be sent */
   send(packet: Packet): boolean {
     if (this.#closed || this.#ending) return false;
-    if (packet.type !== 'publish') {
-      if (!this.#addControl(packet)) return false;
-    } else if (packet.payload.length >= PAYLOAD_BY_REFERENCE_FROM) {
-      this.#addByReference(packet);
-    } else {
-      this.#add(packet);
-    }
+    if (packet.type === 'publish' && packet.payload.length >= PAYLOAD_BY_REFERENCE_FROM) this.#addByReference(packet);
+    else this.#add(packet);
     this.#counters.packetsSent++;
     if (!this.#flushScheduled) {
       this.#flushScheduled = true;
@@ -175,28 +169,16 @@ export class Outbox {
     for (const waiter of waiters) waiter.callback(error);
   }
 
-  /** False when the peer has left too many of them unread. */
-  #addControl(packet: Packet): boolean {
-    const before = this.#accepted;
-    const inOpenBuffer = this.#add(packet);
-    const length = this.#accepted - before;
-    this.#unsentControl += length;
-    if (inOpenBuffer) this.#openControl += length;
-    if (this.#unsentControl < this.#highWaterMark) return true;
-    this.#handlers.controlOverflow(this.#unsentControl);
-    return false;
-  }
-
-  /** Encodes into the open buffer. False when the packet went into the queue by itself. HOT PATH. */
-  #add(packet: Packet): boolean {
+  /** Encodes into the open buffer. HOT PATH. */
+  #add(packet: Packet): void {
     const atLeast = packet.type === 'publish' ? packet.payload.length + packet.topicName.length : 0;
     const length = this.#encode(packet, atLeast, encodeInto);
-    if (length === 0) {
-      this.#addLarge(packet);
-      return false;
-    }
+    if (length === 0) return this.#addLarge(packet);
     this.#accepted += length;
-    return true;
+    if (isAcknowledgement(packet)) {
+      this.#openAcknowledgements += length;
+      this.#unsentAcknowledgements += length;
+    }
   }
 
   /**
@@ -232,9 +214,11 @@ export class Outbox {
   /** Larger than a buffer without being a large payload: thousands of filters or user properties. */
   #addLarge(packet: Packet): void {
     const bytes = encode(packet);
+    const acknowledgementBytes = isAcknowledgement(packet) ? bytes.length : 0;
     this.#seal();
-    this.#queue.push({ bytes, buffer: undefined, controlBytes: packet.type === 'publish' ? 0 : bytes.length });
+    this.#queue.push({ bytes, buffer: undefined, acknowledgementBytes });
     this.#accepted += bytes.length;
+    this.#unsentAcknowledgements += acknowledgementBytes;
   }
 
   #addByReference(packet: PublishPacket): void {
@@ -246,7 +230,7 @@ export class Outbox {
     // In slices, so that a payload of many megabytes shows progress too.
     for (let start = 0; start < payload.length; start += WINDOW_BYTES) {
       const bytes = payload.subarray(start, start + WINDOW_BYTES);
-      this.#queue.push({ bytes, buffer: undefined, controlBytes: 0 });
+      this.#queue.push({ bytes, buffer: undefined, acknowledgementBytes: 0 });
     }
     this.#pump(false);
   }
@@ -255,10 +239,14 @@ export class Outbox {
   #seal(): void {
     const buffer = this.#open;
     if (!buffer || this.#end === 0) return;
-    this.#queue.push({ bytes: buffer.subarray(0, this.#end), buffer, controlBytes: this.#openControl });
+    this.#queue.push({
+      bytes: buffer.subarray(0, this.#end),
+      buffer,
+      acknowledgementBytes: this.#openAcknowledgements,
+    });
     this.#open = undefined;
     this.#end = 0;
-    this.#openControl = 0;
+    this.#openAcknowledgements = 0;
   }
 
   /** Writes in order while the window allows. A connection may call `written`, or close, inside `write`. */
@@ -303,7 +291,7 @@ export class Outbox {
   #writeEnded(segment: Segment): void {
     if (segment.buffer) releaseBuffer(segment.buffer);
     this.#written += segment.bytes.length;
-    this.#unsentControl -= segment.controlBytes;
+    this.#unsentAcknowledgements -= segment.acknowledgementBytes;
     this.#writesOpen--;
     this.#writesEnded++;
     if (this.#closed) return;
@@ -317,6 +305,18 @@ export class Outbox {
     else this.#handlers.room();
   }
 
+  /**
+   * More acknowledgements are unsent than may be. Not one turn's burst alone is held against the peer, so it takes a second
+   * look with nothing taken in between; one that takes something every turn, and too little, gets to twice the mark.
+   */
+  #judgeAcknowledgements(): void {
+    if (this.#closed || this.#handedOver === this.#accepted) return;
+    const stalled = this.#overfullAt === this.#writesEnded;
+    this.#overfullAt = this.#writesEnded;
+    if (stalled || this.#unsentAcknowledgements >= 2 * this.#highWaterMark + WINDOW_BYTES)
+      this.#handlers.acknowledgementsOverflow(this.#unsentAcknowledgements);
+  }
+
   #answerWaiters(): void {
     let done = 0;
     for (const waiter of this.#waiters) {
@@ -324,5 +324,18 @@ export class Outbox {
       done++;
     }
     for (const waiter of this.#waiters.splice(0, done)) waiter.callback();
+  }
+}
+
+/** What the peer makes us send. The rest is the application's doing. */
+function isAcknowledgement(packet: Packet): boolean {
+  switch (packet.type) {
+    case 'puback':
+    case 'pubrec':
+    case 'pubrel':
+    case 'pubcomp':
+      return true;
+    default:
+      return false;
   }
 }

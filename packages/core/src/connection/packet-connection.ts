@@ -32,8 +32,8 @@ export interface PacketConnectionHandlers {
   packet(packet: Packet): void;
   malformed(error: WireError): void;
   room(): void;
-  /** Packets other than PUBLISH pile up unsent. */
-  controlOverflow(unsentBytes: number): void;
+  /** Acknowledgements pile up unsent. */
+  acknowledgementsOverflow(unsentBytes: number): void;
   /** The peer has closed, orderly when there is no error. Nothing is left open; what was read is there for `readRest`. */
   lost(error: unknown): void;
 }
@@ -161,8 +161,10 @@ export class PacketConnection {
     this.#whenClosed = whenClosed;
     this.#inbox.close();
     this.#cancelTimer = this.#clock.setTimer(this.#disconnectTimeoutMs, () => this.destroy());
-    if (lastPacket) this.#outbox.send(lastPacket);
-    this.#attempt(() => this.#outbox.finish());
+    this.#attempt(() => {
+      if (lastPacket) this.#outbox.send(lastPacket);
+      this.#outbox.finish();
+    });
     // The peer's FIN stands behind what was not read.
     this.#resumeReading();
   }
@@ -200,8 +202,8 @@ export class PacketConnection {
     this.#closedByPeer(error);
   }
 
-  controlOverflow(unsentBytes: number): void {
-    if (this.open) this.#handlers?.controlOverflow(unsentBytes);
+  acknowledgementsOverflow(unsentBytes: number): void {
+    if (this.open) this.#handlers?.acknowledgementsOverflow(unsentBytes);
   }
 
   handedOver(): void {

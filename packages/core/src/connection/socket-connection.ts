@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net';
 import type { Connection, ConnectionHandlers } from '../api/transport.ts';
 
-/** @internal */
+/** What `tcpDial` hands out. */
 export class SocketConnection implements Connection {
   readonly #socket: Socket;
   #handlers: ConnectionHandlers | undefined;

@@ -4,7 +4,7 @@
 // package.json puts `tcp-dial-browser.ts` in its place where there are none.
 
 import { connect as connectTcp, isIP } from 'node:net';
-import type { NetConnectOpts, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { ConnectionOptions } from 'node:tls';
 import type { TlsOptions } from '../api/options.ts';
@@ -66,10 +66,10 @@ function openSocket(target: Target, tls: TlsOptions | undefined): Socket {
   if (target.type === 'unix') return connectTcp({ path: target.path });
   const { host, port } = target;
   // Nagle's algorithm would hold back the last packet of every turn until the broker's TCP has acknowledged the others.
-  const options: NetConnectOpts = { host, port, noDelay: true };
-  if (target.type === 'tcp') return connectTcp(options);
+  if (target.type === 'tcp') return connectTcp({ host, port, noDelay: true });
   try {
-    return connectTls({ ...options, ...tlsOptions(host, tls) });
+    // The option of that name is not for TLS sockets.
+    return connectTls({ ...tlsOptions(host, tls), host, port }).setNoDelay(true);
   } catch (error) {
     throw mqttError('INVALID_OPTION', `The TLS options cannot be used: ${messageOf(error)}`, { cause: error });
   }
