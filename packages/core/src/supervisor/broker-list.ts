@@ -19,6 +19,7 @@ export class BrokerList {
   #index = 0;
   #redirectedAttempts = 0;
   #onDetour = false;
+  #justMoved = false;
 
   constructor(brokers: readonly BrokerAddress[]) {
     this.#configured = brokers;
@@ -29,9 +30,10 @@ export class BrokerList {
     return this.#list.length;
   }
 
-  /** A redirect waits to be followed. */
-  get redirected(): boolean {
-    return this.#detour !== undefined;
+  /** A redirect that the next attempt follows. */
+  get redirect(): 'detour' | 'move' | undefined {
+    if (this.#detour !== undefined) return 'detour';
+    return this.#justMoved ? 'move' : undefined;
   }
 
   /** The broker of the next attempt, without beginning it. */
@@ -44,6 +46,7 @@ export class BrokerList {
     const broker = this.peek();
     this.#onDetour = this.#detour !== undefined;
     this.#detour = undefined;
+    this.#justMoved = false;
     if (this.#onDetour || this.#moved) this.#redirectedAttempts += 1;
     return broker;
   }
@@ -77,6 +80,7 @@ export class BrokerList {
   /** 0x9D: these replace the list for this object's life. */
   move(targets: readonly BrokerAddress[]): void {
     this.#moved = targets;
+    this.#justMoved = true;
     this.#detour = undefined;
     this.#onDetour = false;
     this.#index = 0;
@@ -86,6 +90,7 @@ export class BrokerList {
   replace(brokers: readonly BrokerAddress[]): void {
     this.#configured = brokers;
     this.#moved = undefined;
+    this.#justMoved = false;
     this.#detour = undefined;
     this.#index = 0;
     this.#redirectedAttempts = 0;

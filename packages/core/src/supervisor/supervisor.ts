@@ -155,16 +155,18 @@ export class Supervisor {
   async #connectFirst(life: Life): Promise<ConnackInfo> {
     const errors: AnyMqttError[] = [];
     for (let left = this.#brokers.length, attempt = 1; ; attempt += 1) {
-      const redirected = this.#brokers.redirected;
+      // A detour is nobody's turn.
+      if (this.#brokers.redirect !== 'detour') left -= 1;
       const broker = this.#brokers.take();
       try {
         return await this.#attempt(life, broker, attempt);
       } catch (error) {
         errors.push(this.#attemptFailed(life, error, broker, attempt));
       }
-      if (!redirected) left -= 1;
       const last = joinErrors(errors);
-      if (this.#brokers.redirected) await this.#waitForTurn(life, last);
+      const redirect = this.#brokers.redirect;
+      if (redirect === 'move') left = this.#brokers.length;
+      if (redirect !== undefined) await this.#waitForTurn(life, last);
       else if (left <= 0) {
         if (!this.#parts.options.retryInitialConnect || !this.#allows(last)) throw last;
         return await this.#retry(life, last);
@@ -415,14 +417,16 @@ export class Supervisor {
     if (options.drainTimeoutMs > 0 && this.#link) await this.#drain(options);
     life?.stop(mqttError('CLOSED', 'disconnect() was called'));
     this.#life = undefined;
+    const expiry = options.sessionExpiryInterval ?? this.#info?.sessionExpiryInterval ?? 0;
+    // What the DISCONNECT ends is lost; what it leaves is only not waited for any more.
+    const endsSession = this.#link !== undefined && expiry === 0;
+    if (endsSession) host.engine?.endSession(host.now());
     const ended = this.#endWaits(undefined);
     await host.runner.committed();
     const link = this.#link;
     this.#link = undefined;
     host.runner.unbind();
-    const expiry = options.sessionExpiryInterval ?? this.#info?.sessionExpiryInterval ?? 0;
-    if (link && expiry === 0) host.engine?.endSession(host.now());
-    else host.engine?.handleDisconnected(host.now(), link ? expiry : undefined);
+    if (!endsSession) host.engine?.handleDisconnected(host.now(), link ? expiry : undefined);
     host.rest();
     await link?.disconnect(disconnectPacket(options, this.#info?.maximumPacketSize));
     await host.runner.committed();

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import type { ClientEvents } from '@mqttv5/core';
+import { describe, expect, test } from 'vitest';
+import { connected, next, record, scripted, stateOf, turn } from './setup.ts';
+
+test('DISCONNECT carries what disconnect() was given, and nothing follows it (T-170) [MQTT-3.14.4-1] [MQTT-3.14.4-2]', async () => {
+  const { client, connection } = await connected();
+  const closing = client.disconnect({
+    reasonCode: 0x04,
+    reasonString: 'going home',
+    sessionExpiryInterval: 60,
+    userProperties: { a: 'b' },
+  });
+  expect(await connection.expect('disconnect')).toEqual({
+    type: 'disconnect',
+    reasonCode: 0x04,
+    properties: { reasonString: 'going home', sessionExpiryInterval: 60, userProperties: [['a', 'b']] },
+  });
+  await connection.expectClose();
+  await closing;
+  expect(client.state).toBe('closed');
+});
+
+test('it is idempotent: before connect(), twice at once, and afterwards (S-088)', async () => {
+  const { client, connection } = await connected();
+  await Promise.all([client.disconnect(), client.disconnect()]);
+  await client.disconnect();
+  expect(connection.received.filter(({ type }) => type === 'disconnect')).toHaveLength(1);
+  const idle = scripted();
+  await idle.client.disconnect();
+  expect(idle.client.state).toBe('idle');
+});
+
+test('a Session Expiry Interval cannot be raised from 0: nothing happens (T-074, V-077) [MQTT-3.14.2-2]', async () => {
+  const { client } = await connected({ sessionExpiryInterval: 0 });
+  await expect(client.disconnect({ sessionExpiryInterval: 1 })).rejects.toMatchObject({
+    code: 'INVALID_SESSION_EXPIRY',
+  });
+  expect(client.state).toBe('connected');
+});
+
+test('a broker that does not read is waited for disconnectTimeoutMs, not longer (S-046)', async () => {
+  const { client, connection } = await connected({ disconnectTimeoutMs: 20 });
+  connection.stall();
+  await client.disconnect();
+  expect(client.state).toBe('closed');
+});
+
+test('it ends a reconnect that waits for CONNACK, in silence (T-165, V-088)', async () => {
+  const { broker, client, connection } = await connected();
+  connection.drop();
+  const second = await broker.accept();
+  await second.expect('connect');
+  const seen = record(client, 'connectError', 'disconnect');
+  await client.disconnect();
+  await second.expectClose();
+  await turn();
+  expect(seen).toEqual([]);
+});
+
+test('accepted messages stay in the session: the wait ends with CLOSED, "pending"', async () => {
+  const { client, connection } = await connected();
+  const publishing = client.publish('a', 'x', { qos: 2 }).catch((error: unknown) => error);
+  await connection.expect('publish');
+  await client.disconnect();
+  expect(await publishing).toMatchObject({ code: 'CLOSED', delivery: 'pending' });
+});
+
+test('when the DISCONNECT ends the session they are lost, and said so', async () => {
+  const { client, connection } = await connected();
+  const publishing = client.publish('a', 'x', { qos: 1 }).catch((error: unknown) => error);
+  await connection.expect('publish');
+  await client.disconnect({ sessionExpiryInterval: 0 });
+  expect(await publishing).toMatchObject({ code: 'SESSION_LOST' });
+});
+
+describe('drainTimeoutMs', () => {
+  test('waits for open publishes first', async () => {
+    const { client, connection } = await connected();
+    const publishing = client.publish('a', 'x', { qos: 1 });
+    const { packetIdentifier } = await connection.expect('publish');
+    const closing = client.disconnect({ drainTimeoutMs: 5_000 });
+    await turn();
+    expect(connection.received.some(({ type }) => type === 'disconnect')).toBe(false);
+    await expect(client.publish('b', 'y')).rejects.toMatchObject({ code: 'CLOSED', delivery: 'notSent' });
+    connection.send({ type: 'puback', packetIdentifier, reasonCode: 0 });
+    await publishing;
+    await connection.expect('disconnect');
+    await closing;
+  });
+
+  test('and gives up after that long', async () => {
+    const { client, connection } = await connected();
+    const publishing = client.publish('a', 'x', { qos: 1 }).catch((error: unknown) => error);
+    await connection.expect('publish');
+    await client.disconnect({ drainTimeoutMs: 10 });
+    expect(await publishing).toMatchObject({ code: 'CLOSED', delivery: 'pending' });
+  });
+
+  test('and at once when the connection is lost: nothing it waits for can come', async () => {
+    const { client, connection } = await connected();
+    const publishing = client.publish('a', 'x', { qos: 1 }).catch((error: unknown) => error);
+    await connection.expect('publish');
+    const closing = client.disconnect({ drainTimeoutMs: 60_000 });
+    connection.drop();
+    await closing;
+    expect(await publishing).toMatchObject({ code: 'CLOSED' });
+  });
+
+  test('signal ends the wait of its caller, with its reason; the client closes all the same', async () => {
+    const { client, connection } = await connected();
+    void client.publish('a', 'x', { qos: 1 }).catch(() => undefined);
+    await connection.expect('publish');
+    const reason = new Error('hurry');
+    const controller = new AbortController();
+    const closing = client.disconnect({ drainTimeoutMs: 60_000, signal: controller.signal });
+    const closed = next(client, 'close');
+    controller.abort(reason);
+    await expect(closing).rejects.toBe(reason);
+    await closed;
+    expect(client.state).toBe('closed');
+  });
+});
+
+test('await using: the client is closed at the end of the block', async () => {
+  const { client } = await connected();
+  await client[Symbol.asyncDispose]();
+  expect(client.state).toBe('closed');
+});
+
+const provoked: Partial<Record<keyof ClientEvents, 'drop' | 'server' | 'takeover' | 'connect'>> = {
+  stateChange: 'drop',
+  disconnect: 'drop',
+  reconnecting: 'drop',
+  serverDisconnect: 'server',
+  connect: 'connect',
+  connectError: 'connect',
+  serverRedirect: 'server',
+};
+
+test.each(Object.entries(provoked))(
+  'disconnect() from a listener of "%s" ends the client (T-175)',
+  async (name, how) => {
+    let fail = false;
+    const { broker, client, connection } = await connected();
+    const failing = broker.dial;
+    void failing;
+    const done = new Promise<void>((resolve) => {
+      client.on(name as keyof ClientEvents, () => {
+        if (fail) resolve(client.disconnect());
+      });
+    });
+    fail = true;
+    if (how === 'server')
+      connection.send({ type: 'disconnect', reasonCode: 0x9c, properties: { serverReference: 'x' } });
+    else connection.drop();
+    if (name === 'connect') await (await broker.accept()).handshake({ sessionPresent: true });
+    if (name === 'connectError') {
+      const next_ = await broker.accept();
+      await next_.expect('connect');
+      next_.send({ type: 'connack', sessionPresent: false, reasonCode: 0x88 });
+    }
+    await done;
+    expect(client.state).toBe('closed');
+  },
+);
+
+test('operations by state: idle NOT_CONNECTED, closed CLOSED (S-120, S-122)', async () => {
+  const { client } = scripted();
+  const operations = [
+    () => client.publish('a', 'x'),
+    () => client.publish('a', 'x', { qos: 1 }),
+    () => client.subscribe('a'),
+    () => client.subscribeCallback('a', () => undefined),
+    () => client.request('a', 'x'),
+    () => client.ping(),
+  ];
+  for (const operation of operations) await expect(operation()).rejects.toMatchObject({ code: 'NOT_CONNECTED' });
+  expect(client.tryPublish('a', 'x')).toBe(false);
+  const { client: closed } = await connected();
+  await closed.disconnect();
+  const closedOperations = [
+    () => closed.publish('a', 'x'),
+    () => closed.publish('a', 'x', { qos: 1 }),
+    () => closed.subscribe('a'),
+    () => closed.subscribeCallback('a', () => undefined),
+    () => closed.request('a', 'x'),
+    () => closed.ping(),
+  ];
+  for (const operation of closedOperations) await expect(operation()).rejects.toMatchObject({ code: 'CLOSED' });
+});
+
+test('while reconnecting: QoS 0 and ping say NOT_CONNECTED, QoS 1 and subscribe wait', async () => {
+  const { broker, client, connection } = await connected();
+  connection.drop();
+  await next(client, 'reconnecting');
+  await expect(client.publish('a', 'x')).rejects.toMatchObject({ code: 'NOT_CONNECTED', delivery: 'notSent' });
+  await expect(client.ping()).rejects.toMatchObject({ code: 'NOT_CONNECTED' });
+  const publishing = client.publish('a', 'x', { qos: 1 });
+  const subscribing = client.subscribe('b');
+  expect([await stateOf(publishing), await stateOf(subscribing)]).toEqual(['pending', 'pending']);
+  const second = await broker.accept();
+  await second.handshake({ sessionPresent: true });
+  const subscribe = await second.expect('subscribe');
+  second.send({ type: 'suback', packetIdentifier: subscribe.packetIdentifier, reasonCodes: [0] });
+  const publish = await second.expect('publish');
+  second.send({ type: 'puback', packetIdentifier: publish.packetIdentifier, reasonCode: 0x10 });
+  expect(await publishing).toEqual({ reasonCode: 0x10 });
+  await subscribing;
+});
