@@ -2,8 +2,6 @@
 //
 // What streams and callbacks have in common: the buffer with its bounds, the acknowledgement mode, the life of a subscription.
 
-import type { PublishPacket } from '@mqttv5/wire';
-
 import type { AckReasonCode, SubscribeResult, SubscriptionHandle } from '../api/receive.ts';
 import type { WaitOptions } from '../api/common.ts';
 import { type AnyMqttError, mqttError } from '../errors.ts';
@@ -12,7 +10,7 @@ import { resolveWaitOptions } from '../options/wait-options.ts';
 import { orAborted } from './abortable.ts';
 import { DeliveryQueue } from './delivery-queue.ts';
 import { Grants } from './grants.ts';
-import { type Answer, type MessageOwner, ReceivedMessage } from './message.ts';
+import { type Answer, type MessageOwner, ReceivedMessage, type ReceivedPublish } from './message.ts';
 import type { PauseControl } from './pause-control.ts';
 import type { SubscriptionPort } from './port.ts';
 
@@ -124,7 +122,7 @@ export abstract class LocalSubscription implements SubscriptionHandle, MessageOw
   protected abstract endConsumers(): void;
 
   /** The handle of one copy of a PUBLISH. @internal */
-  receiveCopy(packet: PublishPacket, topic: string, answer: Answer | undefined): ReceivedMessage {
+  receiveCopy(packet: ReceivedPublish, topic: string, answer: Answer | undefined): ReceivedMessage {
     const message = new ReceivedMessage(packet, topic, this, answer);
     message.order = ++this.#arrivals;
     return message;

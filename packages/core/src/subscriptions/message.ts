@@ -3,13 +3,16 @@
 // What a subscription hands out: one PUBLISH, and the right to answer it. One object per subscription that gets the message,
 // so that acknowledging twice never touches another message or another handle.
 
-import type { Bytes, PublishPacket, PublishProperties, QoS } from '@mqttv5/wire';
+import type { Bytes, PublishPacket, PublishProperties, PublishView, QoS } from '@mqttv5/wire';
 
 import type { AckReasonCode, Message, MessageProperties, SubscriptionHandle } from '../api/receive.ts';
 import { mqttError } from '../errors.ts';
 import type { InboundExchange } from '../session/effects.ts';
-import { keepable } from './keepable.ts';
+import { isSmall, keepable } from './keepable.ts';
 import { SharedDelivery } from './shared-delivery.ts';
+
+/** A received PUBLISH, in either shape the decoder gives. @internal */
+export type ReceivedPublish = PublishPacket | PublishView;
 
 /** Whom the answer to a message concerns. @internal */
 export type Answer = InboundExchange | SharedDelivery;
@@ -25,6 +28,7 @@ export interface MessageOwner {
 const ACK_REASON_CODES: ReadonlySet<number> = new Set([0x00, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99]);
 const NO_PROPERTIES: MessageProperties = Object.freeze({});
 const NO_IDENTIFIERS: readonly number[] = Object.freeze([]);
+const NO_BYTES: Bytes = new Uint8Array(0);
 const utf8 = new TextDecoder();
 
 /** @internal */
@@ -34,11 +38,13 @@ export class ReceivedMessage implements Message {
   readonly retain: boolean;
   readonly dup: boolean;
   readonly packetIdentifier: number;
-  /** Where payload and properties come from, until both were copied or the message is detached. */
-  #packet: PublishPacket | undefined;
+  /** Keeps the read alive that the message came in; let go of when the message is small, or detached. */
+  #packet: ReceivedPublish | undefined;
   #payload: Bytes | undefined;
+  /** As they arrived. */
+  #received: PublishProperties | undefined;
+  /** As they may be published again; made when asked for. */
   #properties: MessageProperties | undefined;
-  #identifiers: readonly number[] | undefined;
   readonly #owner: MessageOwner;
   /** Undefined at QoS 0 and after the answer. */
   #answer: Answer | undefined;
@@ -50,27 +56,29 @@ export class ReceivedMessage implements Message {
   /** Given out and not done with: what a drain waits for. */
   #inHand = false;
 
-  constructor(packet: PublishPacket, topic: string, owner: MessageOwner, answer: Answer | undefined) {
+  constructor(packet: ReceivedPublish, topic: string, owner: MessageOwner, answer: Answer | undefined) {
     this.topic = topic;
     this.qos = packet.qos;
     this.retain = packet.retain;
     this.dup = packet.dup;
     this.packetIdentifier = packet.packetIdentifier;
-    this.#packet = packet;
     this.#owner = owner;
     this.#answer = answer;
+    if (isSmall(lengthOf(packet))) this.#letGoOf(packet);
+    else this.#packet = packet;
   }
 
   get payload(): Bytes {
-    return (this.#payload ??= payloadOf(this.#packet));
+    // A message lets go of its packet only after it has taken the payload.
+    return (this.#payload ??= keepable(this.#packet?.payload ?? NO_BYTES));
   }
 
   get properties(): MessageProperties {
-    return (this.#properties ??= forwardable(this.#packet?.properties));
+    return (this.#properties ??= forwardable(this.#receivedProperties));
   }
 
   get subscriptionIdentifiers(): readonly number[] {
-    return (this.#identifiers ??= this.#packet?.properties?.subscriptionIdentifiers ?? NO_IDENTIFIERS);
+    return this.#receivedProperties?.subscriptionIdentifiers ?? NO_IDENTIFIERS;
   }
 
   get acknowledged(): boolean {
@@ -100,22 +108,29 @@ export class ReceivedMessage implements Message {
   }
 
   detach(): this {
-    if (this.#packet === undefined) return this;
-    this.#payload = this.payload.slice();
-    const properties = this.properties;
-    const { correlationData } = properties;
-    if (correlationData !== undefined)
-      this.#properties = Object.freeze({ ...properties, correlationData: correlationData.slice() });
-    this.#identifiers = this.subscriptionIdentifiers;
+    const packet = this.#packet;
+    if (packet === undefined) return this;
+    this.#payload = packet.payload.slice();
+    this.#received = ownProperties(packet.properties);
+    this.#properties = undefined;
     this.#packet = undefined;
     return this;
+  }
+
+  get #receivedProperties(): PublishProperties | undefined {
+    return this.#packet === undefined ? this.#received : this.#packet.properties;
+  }
+
+  #letGoOf(packet: ReceivedPublish): void {
+    this.#payload = keepable(packet.payload);
+    this.#received = ownProperties(packet.properties);
   }
 
   // What follows is for the subscriptions layer; the public type does not have it.
 
   /** @internal */
   get payloadLength(): number {
-    return (this.#payload ?? this.#packet?.payload)?.length ?? 0;
+    return this.#packet === undefined ? (this.#payload?.length ?? 0) : lengthOf(this.#packet);
   }
 
   /** The broker waits for its acknowledgement. @internal */
@@ -158,10 +173,14 @@ export class ReceivedMessage implements Message {
   }
 }
 
-function payloadOf(packet: PublishPacket | undefined): Bytes {
-  // A message lets go of its packet only after it has taken the payload.
-  if (packet === undefined) throw mqttError('CLOSED', 'The message has no payload any more');
-  return keepable(packet.payload);
+function lengthOf(packet: ReceivedPublish): number {
+  return 'payloadLength' in packet ? packet.payloadLength : packet.payload.length;
+}
+
+/** Correlation Data is the one property that is bytes, and a view like the payload. */
+function ownProperties(properties: PublishProperties | undefined): PublishProperties | undefined {
+  if (properties?.correlationData === undefined) return properties;
+  return { ...properties, correlationData: properties.correlationData.slice() };
 }
 
 /** What a PUBLISH of ours may carry: without the alias of that connection and without the broker's identifiers. */

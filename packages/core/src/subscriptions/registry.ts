@@ -2,8 +2,6 @@
 //
 // The receiving side of one client: what was asked for, who gets what arrives, and what the broker is told about both.
 
-import type { PublishPacket } from '@mqttv5/wire';
-
 import type { ConnackInfo } from '../api/connect.ts';
 import type { AckReasonCode, MessageHandler, Subscription, SubscriptionHandle } from '../api/receive.ts';
 import { type AnyMqttError, mqttError } from '../errors.ts';
@@ -13,7 +11,7 @@ import { type Deferred, deferred, orAborted } from './abortable.ts';
 import { AckStall } from './ack-stall.ts';
 import { CallbackSubscription } from './callback-subscription.ts';
 import type { LocalSubscription, SubscriptionHost } from './local-subscription.ts';
-import { type Answer, type MessageOwner, ReceivedMessage } from './message.ts';
+import { type Answer, type MessageOwner, ReceivedMessage, type ReceivedPublish } from './message.ts';
 import { PauseControl } from './pause-control.ts';
 import type { SubscriptionPort } from './port.ts';
 import { Routes } from './routes.ts';
@@ -240,7 +238,7 @@ export class SubscriptionRegistry implements SubscriptionHost, MessageOwner {
   // Messages ----------------------------------------------------------------------------------------------------------------
 
   /** An application message for whoever subscribed to it. Hot path: benchmarks/receive. */
-  deliver(packet: PublishPacket, topic: string, exchange: InboundExchange | undefined): void {
+  deliver(packet: ReceivedPublish, topic: string, exchange: InboundExchange | undefined): void {
     const targets = this.#routes.targets(topic, this.#identifiersOf(packet));
     const only = targets[0];
     if (only === undefined) this.#deliverToNobody(packet, topic, exchange);
@@ -250,7 +248,7 @@ export class SubscriptionRegistry implements SubscriptionHost, MessageOwner {
 
   #deliverToOne(
     target: LocalSubscription,
-    packet: PublishPacket,
+    packet: ReceivedPublish,
     topic: string,
     exchange: InboundExchange | undefined,
   ): void {
@@ -261,7 +259,7 @@ export class SubscriptionRegistry implements SubscriptionHost, MessageOwner {
 
   #deliverToAll(
     targets: readonly LocalSubscription[],
-    packet: PublishPacket,
+    packet: ReceivedPublish,
     topic: string,
     exchange: InboundExchange | undefined,
   ): void {
@@ -279,13 +277,13 @@ export class SubscriptionRegistry implements SubscriptionHost, MessageOwner {
     });
   }
 
-  #deliverToNobody(packet: PublishPacket, topic: string, exchange: InboundExchange | undefined): void {
+  #deliverToNobody(packet: ReceivedPublish, topic: string, exchange: InboundExchange | undefined): void {
     if (exchange !== undefined && this.#unmatched.hold({ packet, topic, exchange })) return;
     this.#reportUnmatched(packet, topic, exchange);
   }
 
   /** Reported while it is unanswered; a listener may refuse it. */
-  #reportUnmatched(packet: PublishPacket, topic: string, exchange: InboundExchange | undefined): void {
+  #reportUnmatched(packet: ReceivedPublish, topic: string, exchange: InboundExchange | undefined): void {
     const message = new ReceivedMessage(packet, topic, this, exchange);
     this.port.emitUnmatched(message);
     message.ack();
@@ -299,7 +297,7 @@ export class SubscriptionRegistry implements SubscriptionHost, MessageOwner {
     for (const { packet, topic, exchange } of held) this.deliver(packet, topic, exchange);
   }
 
-  #identifiersOf(packet: PublishPacket): readonly number[] | undefined {
+  #identifiersOf(packet: ReceivedPublish): readonly number[] | undefined {
     return this.#identifiers.unused ? undefined : packet.properties?.subscriptionIdentifiers;
   }
 

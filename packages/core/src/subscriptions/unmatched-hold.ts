@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { PublishPacket } from '@mqttv5/wire';
-
 import type { Clock } from '../clock.ts';
 import type { InboundExchange } from '../session/effects.ts';
+import type { ReceivedPublish } from './message.ts';
 
 /** A message of QoS 1 or 2 for which there is no subscription yet. */
 export interface HeldMessage {
-  readonly packet: PublishPacket;
+  readonly packet: ReceivedPublish;
   readonly topic: string;
   readonly exchange: InboundExchange;
 }
