@@ -72,7 +72,9 @@ export async function stateOf(promise: Promise<unknown>): Promise<'pending' | 'r
 
 /** Lets everything that is due in this turn happen. */
 export function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 }
 
 function ignore(): void {}

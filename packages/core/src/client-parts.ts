@@ -119,14 +119,14 @@ export class ClientParts {
   }
 
   #publishing(): Publishing {
-    const parts = this;
+    const supervisor = (): Supervisor => this.supervisor;
     return new Publishing(this.options, {
       host: this.host,
       get state() {
-        return parts.supervisor.state;
+        return supervisor().state;
       },
       get link() {
-        return parts.supervisor.link;
+        return supervisor().link;
       },
       emit: (event, payload) => this.events.emit(event, payload),
       brokerWaitBegin: () => this.registry.brokerWaitBegin(),
@@ -135,17 +135,17 @@ export class ClientParts {
   }
 
   #subscriptionPort(): SubscriptionPort {
-    const parts = this;
     const { host, events, environment } = this;
+    const supervisor = (): Supervisor => this.supervisor;
     return {
       request: (request) => host.engine?.request(request, host.now()),
       withdrawRequest: (request) => host.engine?.withdrawRequest(request) ?? false,
       acknowledge: (exchange, reasonCode) => host.engine?.acknowledge(exchange, reasonCode, host.now()),
       get canPause() {
-        return parts.supervisor.link?.canPause;
+        return supervisor().link?.canPause;
       },
       get state() {
-        return parts.supervisor.state;
+        return supervisor().state;
       },
       pauseReading: () => this.supervisor.link?.pause(),
       resumeReading: () => this.supervisor.link?.resume(),

@@ -29,8 +29,12 @@ export function inTurns(
   let running = 0;
   const waiting: (() => void)[] = [];
   return async (message, member) => {
-    if (running >= concurrency) await new Promise<void>((resolve) => waiting.push(resolve));
-    else running += 1;
+    if (running < concurrency) running += 1;
+    else {
+      await new Promise<void>((resolve) => {
+        waiting.push(resolve);
+      });
+    }
     try {
       return await handler(withMember(message, member));
     } finally {

@@ -114,7 +114,7 @@ export class Requests {
     const topic =
       present !== undefined && (base === undefined || present.topic.startsWith(base))
         ? present.topic
-        : responseTopic(base, this.#client.clientId);
+        : newResponseTopic(base, this.#client.clientId);
     const next: ResponseSubscription = { topic, qos, ready: this.#subscribe(topic, qos) };
     this.#subscription = next;
     try {
@@ -197,7 +197,7 @@ function responseBody(body: ResponseBody): Exclude<ResponseBody, Payload> {
 }
 
 /** 128 random bits: whoever can guess the topic can read the responses. @see MQTT v5.0 §4.10.1 */
-function responseTopic(responseInformation: string | undefined, clientId: string): string {
+function newResponseTopic(responseInformation: string | undefined, clientId: string): string {
   const random = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
     byte.toString(16).padStart(2, '0'),
   ).join('');

@@ -57,10 +57,12 @@ test('a listener that throws, or whose promise rejects, is logged and harms nobo
   events.on('reauthenticated', () => {
     throw failure;
   });
-  events.on('reauthenticated', (() => Promise.reject(failure)) as () => void);
+  events.on('reauthenticated', () => Promise.reject(failure));
   events.on('reauthenticated', () => seen.push('called'));
   events.emit('reauthenticated');
-  await new Promise((resolve) => setImmediate(resolve));
+  await new Promise((resolve) => {
+    setImmediate(resolve);
+  });
   expect(seen).toEqual(['called']);
   expect(logged).toEqual([
     ['A listener of "reauthenticated" failed', { error: failure }],

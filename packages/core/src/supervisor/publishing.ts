@@ -130,7 +130,9 @@ export class Publishing {
   /** Resolves when no publish waits any more. */
   whenIdle(): Promise<void> {
     if (this.#open === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#idle.push(resolve));
+    return new Promise((resolve) => {
+      this.#idle.push(resolve);
+    });
   }
 
   #publishQoS0(

@@ -25,7 +25,9 @@ class ManualStore implements SessionStore {
 
   commit(operations: readonly SessionOperation[]): Promise<void> {
     this.#log.push(`commit ${operations.map(({ key }) => key).join()}`);
-    return new Promise((resolve, reject) => this.pending.push({ resolve, reject }));
+    return new Promise((resolve, reject) => {
+      this.pending.push({ resolve, reject });
+    });
   }
 
   close(): void {}
@@ -68,6 +70,12 @@ function setUp(store: (log: string[]) => SessionStore | undefined = () => undefi
   const runner = new SessionRunner(made, targets, new Counters(), MARK);
   runner.bind(fakeLink(log));
   return { log, runner, store: made };
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 }
 
 function put(key: string): SessionOperation {
@@ -120,7 +128,7 @@ test('what is decided during a commit joins the next one, and waits for it', asy
   runner.persist(put('c'));
   const committed = runner.committed();
   (store as ManualStore).pending[0]?.resolve();
-  await new Promise((resolve) => setImmediate(resolve));
+  await turn();
   expect(log).toEqual(['commit a', 'commit b,c']);
   (store as ManualStore).pending[1]?.resolve();
   await committed;
@@ -162,7 +170,7 @@ test('a failed batch is tried once more without the first records of new publish
   const committed = runner.committed();
   await Promise.resolve();
   (store as ManualStore).pending[0]?.reject(new Error('disk full'));
-  await new Promise((resolve) => setImmediate(resolve));
+  await turn();
   (store as ManualStore).pending[1]?.resolve();
   await committed;
   expect(log).toEqual(['commit o/1,o/2', 'commit o/2', 'first puts failed 1', 'link puback 3']);
@@ -176,9 +184,9 @@ test('any other failed commit is final: nothing leaves, and what was to be settl
   runner.settlePublish(exchange, { result: { reasonCode: 0 } });
   await Promise.resolve();
   (store as ManualStore).pending[0]?.reject(new Error('I/O error'));
-  await new Promise((resolve) => setImmediate(resolve));
+  await turn();
   runner.persist(put('o/5'));
-  await new Promise((resolve) => setImmediate(resolve));
+  await turn();
   expect(log).toEqual(['commit o/4', 'store failed, unsettled 4']);
 });
 

@@ -11,9 +11,9 @@ import type {
   PublishExchange,
   PublishOutcome,
   RequestOutcome,
+  RestoreReport,
 } from '../session/effects.ts';
 import { SessionEngine } from '../session/engine.ts';
-import type { RestoreReport } from '../session/effects.ts';
 import type { Counters } from '../stats.ts';
 import type { Environment } from './environment.ts';
 import { SessionRunner } from './runner.ts';

@@ -102,7 +102,7 @@ export class Supervisor {
       await this.#parts.host.runner.committed();
       return info;
     } catch (error) {
-      const reason = life.stopped ? life.signal.reason : error;
+      const reason: unknown = life.stopped ? life.signal.reason : error;
       this.#connectFailed(life, reason);
       throw reason;
     } finally {
@@ -231,7 +231,7 @@ export class Supervisor {
     const { host, registry, counters, events, options } = this.#parts;
     const engine = host.engine;
     if (life.stopped || engine === undefined) {
-      const reason = life.stopped ? life.signal.reason : mqttError('CLOSED', 'The session store failed');
+      const reason: unknown = life.stopped ? life.signal.reason : mqttError('CLOSED', 'The session store failed');
       link.destroy(isMqttError(reason) ? reason : mqttError('CLOSED', 'connect() was aborted', { cause: reason }));
       throw reason;
     }
