@@ -41,11 +41,11 @@ export function exponentialBackoff(options: ExponentialBackoffOptions = {}): Bac
 
   return (attempt) => {
     const delay = Math.min(maximumMs, initialMs * 2 ** (Math.max(1, attempt) - 1));
-    if (jitterMs === 'full') return delay * random();
+    if (jitterMs === 'full') return Math.round(delay * random());
     // Cut the span, then pick: a delay that was picked first and cut afterwards would be the maximum for half of all clients.
     const shortest = Math.max(0, delay - jitterMs);
     const longest = Math.min(maximumMs, delay + jitterMs);
-    return shortest + (longest - shortest) * random();
+    return Math.round(shortest + (longest - shortest) * random());
   };
 }
 

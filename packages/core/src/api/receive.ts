@@ -150,7 +150,7 @@ export interface Message {
    * @throws MqttError `INVALID_OPTION` for a code a client may not send
    */
   ack(reasonCode?: AckReasonCode): void;
-  /** Nothing more is to be done: acknowledged by whomever, or QoS 0. */
+  /** It has been answered: by `ack`, or by the subscription for it. */
   readonly acknowledged: boolean;
   /** Copies what still belongs to a buffer of the connection, so that keeping the message keeps nothing else. */
   detach(): this;
