@@ -57,7 +57,8 @@ test('a listener that throws, or whose promise rejects, is logged and harms nobo
   events.on('reauthenticated', () => {
     throw failure;
   });
-  events.on('reauthenticated', () => Promise.reject(failure));
+  // What plain JavaScript may pass.
+  events.on('reauthenticated', (() => Promise.reject(failure)) as unknown as () => void);
   events.on('reauthenticated', () => seen.push('called'));
   events.emit('reauthenticated');
   await new Promise((resolve) => {
