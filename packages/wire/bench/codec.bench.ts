@@ -11,10 +11,10 @@ import {
   type Decoder,
   Decoder as WireDecoder,
   encode,
-  encodedLength,
   encodeInto,
   type Packet,
   type PublishPacket,
+  tryEncodeInto,
 } from '../src/index.ts';
 
 const ROUNDS = 15;
