@@ -175,10 +175,18 @@ export async function openLink(options: OpenLinkOptions = {}): Promise<OpenLink>
   return open;
 }
 
+/** A received PUBLISH as the plain object it stands for, so that it compares equal. */
+function plain(packet: Packet): Packet {
+  if (packet.type !== 'publish') return packet;
+  const { type, topicName, payload, qos, retain, dup, packetIdentifier, properties } = packet;
+  const bare = { type, topicName, payload, qos, retain, dup, packetIdentifier };
+  return properties === undefined ? bare : { ...bare, properties };
+}
+
 /** Handlers that write down what they are told. */
 export function recorder(open: OpenLink, onPacket?: (packet: Packet) => void): LinkHandlers {
   return {
-    packet: onPacket ?? ((packet) => open.received.push(packet)),
+    packet: (packet) => (onPacket ?? ((each) => open.received.push(each)))(plain(packet)),
     room: () => {
       open.rooms.count++;
     },
