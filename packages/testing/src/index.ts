@@ -23,6 +23,8 @@ export { ManualClock } from './clock.ts';
 export type { BrokerClock } from './clock.ts';
 export { TestingError } from './errors.ts';
 export type { TestingErrorCode } from './errors.ts';
+export { fakeMessage } from './fake-message.ts';
+export type { FakeMessage } from './fake-message.ts';
 export { ScriptedBroker } from './scripted/scripted-broker.ts';
 export type { ScriptedBrokerOptions } from './scripted/scripted-broker.ts';
 export type { ScriptedConnection } from './scripted/scripted-connection.ts';

@@ -142,7 +142,7 @@ describe('Maximum Packet Size of the client', () => {
     expect(disconnect.properties?.userProperties).toBeUndefined();
   });
 
-  test('the same holds for every packet that can carry one [MQTT-3.6.2-2] [MQTT-3.6.2-3] [MQTT-3.7.2-2] [MQTT-3.7.2-3] [MQTT-3.9.2-1] [MQTT-3.9.2-2] [MQTT-3.11.2-1] [MQTT-3.11.2-2]', async () => {
+  test('the same holds for every packet that can carry one [MQTT-3.6.2-2] [MQTT-3.6.2-3] [MQTT-3.7.2-2] [MQTT-3.7.2-3] [MQTT-3.9.2-1] [MQTT-3.9.2-2] [MQTT-3.11.2-1] [MQTT-3.11.2-2] [MQTT-3.15.2-2] [MQTT-3.15.2-3]', async () => {
     const explanation = { reasonString: 'r'.repeat(60), userProperties: [['n', 'v'.repeat(60)]] } as const;
     // The broker itself explains little: the hook does.
     await using broker = await startBroker({
@@ -152,12 +152,16 @@ describe('Maximum Packet Size of the client', () => {
         if (type === 'pubrel' || type === 'pubcomp' || type === 'suback' || type === 'unsuback') {
           return { ...packet, properties: explanation };
         }
+        if (type === 'auth') return { ...packet, properties: { ...packet.properties, ...explanation } };
         return undefined;
       },
+      enhancedAuth: { X: { begin: () => ({ type: 'success' }), continue: () => ({ type: 'success' }) } },
     });
     for (const maximumPacketSize of [40, 1000]) {
       const expected = maximumPacketSize === 40 ? undefined : explanation.reasonString;
-      const [client] = await RawClient.connect(broker.url, { properties: { maximumPacketSize } });
+      const [client] = await RawClient.connect(broker.url, {
+        properties: { maximumPacketSize, authenticationMethod: 'X' },
+      });
       const reasons: (string | undefined)[] = [(await client.subscribe('a')).properties?.reasonString];
       client.publish('a', 'x', { qos: 2, packetIdentifier: 3 });
       const { packetIdentifier } = await client.expectPublish();
@@ -168,7 +172,9 @@ describe('Maximum Packet Size of the client', () => {
       reasons.push((await client.expect('pubcomp')).properties?.reasonString);
       client.send({ type: 'unsubscribe', packetIdentifier: 1, topicFilters: ['a'] });
       reasons.push((await client.expect('unsuback')).properties?.reasonString);
-      expect(reasons).toEqual([expected, expected, expected, expected]);
+      client.send({ type: 'auth', reasonCode: 0x19, properties: { authenticationMethod: 'X' } });
+      reasons.push((await client.expect('auth')).properties?.reasonString);
+      expect(reasons).toEqual([expected, expected, expected, expected, expected]);
     }
   });
 });

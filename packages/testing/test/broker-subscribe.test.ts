@@ -242,6 +242,16 @@ describe('matching', () => {
     }
   });
 
+  test('names and filters of 65,535 bytes are the longest there are [MQTT-4.7.3-3]', async () => {
+    await using broker = await startBroker();
+    const [client] = await RawClient.connect(broker.url);
+    const longest = 'ä'.repeat(32_767) + 'a';
+    await client.subscribe(longest);
+    client.publish(longest, 'x');
+    expect((await client.expectPublish()).topicName).toBe(longest);
+    expect(() => broker.publish(`${longest}b`, 'x')).toThrow(expect.objectContaining({ code: 'INVALID_TOPIC' }));
+  });
+
   test('ten thousand subscriptions, and a message finds its own', async () => {
     await using broker = await startBroker();
     const [client] = await RawClient.connect(broker.url);
