@@ -17,13 +17,11 @@ import type {
   SubscriptionHandle,
 } from './api/receive.ts';
 import { Client } from './client.ts';
-import { type AnyMqttError, GroupError, isMqttError, mqttError } from './errors.ts';
+import { type AnyMqttError, GroupError, isMqttError, joinErrors, mqttError } from './errors.ts';
 import { fnv1a } from './fnv1a.ts';
 import { GroupHandle, GroupSubscription, inTurns } from './group-subscription.ts';
 import { type ResolvedGroupOptions, resolveGroupMembers, resolveGroupOptions } from './options/group-options.ts';
 import { resolvePublish } from './options/publish-options.ts';
-import { type Environment, systemEnvironment } from './supervisor/environment.ts';
-import { joinErrors } from './supervisor/failures.ts';
 
 interface Member {
   readonly name: string;
@@ -53,7 +51,7 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
   constructor(
     members: readonly GroupMember[],
     options?: GroupOptions,
-    /** @internal */ environment: Environment = systemEnvironment,
+    /** @internal */ environment?: ConstructorParameters<typeof Client>[1],
   ) {
     this.#options = resolveGroupOptions(options, members);
     this.#members = resolveGroupMembers(members).map(({ name, brokers, options: own }) => ({

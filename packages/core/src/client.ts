@@ -24,7 +24,7 @@ import { checkHandler, normalizeFilters, resolveSubscribeOptions } from './optio
 import { resolveWaitOptions } from './options/wait-options.ts';
 import { Requests, respond } from './request-response.ts';
 import { type Environment, systemEnvironment } from './supervisor/environment.ts';
-import { orAborted } from './supervisor/life.ts';
+import { orAborted } from './abort.ts';
 
 /** Every event there is: a misspelt name must not be a listener that never hears anything. */
 const EVENTS: Readonly<Record<keyof ClientEvents, true>> = {

@@ -327,6 +327,13 @@ export function withDelivery<E extends MqttError>(error: E, delivery: Delivery):
   return error;
 }
 
+/** The last error, with all of them in `errors` when there were several. Not enumerable, as it contains itself. @internal */
+export function joinErrors(errors: readonly AnyMqttError[]): AnyMqttError {
+  const last = errors.at(-1) ?? mqttError('DIAL_FAILED', 'Nothing was tried');
+  if (errors.length > 1) Object.defineProperty(last, 'errors', { value: [...errors], configurable: true });
+  return last;
+}
+
 // On the prototype: an own property would show up among the fields when the error is printed.
 function nameErrors(errorClass: { readonly prototype: Error }, name: string): void {
   Object.defineProperty(errorClass.prototype, 'name', { value: name, writable: true, configurable: true });

@@ -10,7 +10,7 @@ import type { Client } from './client.ts';
 import type { Clock } from './clock.ts';
 import { type AnyMqttError, isMqttError, mqttError } from './errors.ts';
 import { type ResolvedRequestOptions, resolveRequestOptions } from './options/request-options.ts';
-import { orAborted } from './supervisor/life.ts';
+import { orAborted } from './abort.ts';
 
 /** What a requester needs beside the client's public methods. */
 export interface RequestContext {

@@ -14,7 +14,7 @@ import { type ResolvedCredentials, resolveCredentials } from '../options/credent
 import type { ConnectPlan } from '../session/effects.ts';
 import type { Counters } from '../stats.ts';
 import type { Environment } from './environment.ts';
-import { orAborted } from './life.ts';
+import { orAborted } from '../abort.ts';
 
 export interface AttemptRequest {
   readonly broker: BrokerAddress;

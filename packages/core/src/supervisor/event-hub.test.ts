@@ -58,7 +58,8 @@ test('a listener that throws, or whose promise rejects, is logged and harms nobo
     throw failure;
   });
   // What plain JavaScript may pass.
-  events.on('reauthenticated', (() => Promise.reject(failure)) as unknown as () => void);
+  const rejecting = (): unknown => Promise.reject(failure);
+  events.on('reauthenticated', rejecting);
   events.on('reauthenticated', () => seen.push('called'));
   events.emit('reauthenticated');
   await new Promise((resolve) => {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { type DisconnectPacket, type DisconnectProperties, encodedLength } from '@mqttv5/wire';
+import type { DisconnectPacket, DisconnectProperties } from '@mqttv5/wire';
 import { type AnyMqttError, isMqttError, mqttError, StoreError } from '../errors.ts';
 import type { ResolvedDisconnectOptions } from '../options/disconnect-options.ts';
 import type { RestoreReport } from '../session/effects.ts';
@@ -12,13 +12,6 @@ export function attemptError(cause: unknown): AnyMqttError {
     : mqttError('DIAL_FAILED', `The attempt to connect failed: ${String(cause)}`, { cause });
 }
 
-/** The last error, with all of them in `errors` when there were several. Not enumerable, as it contains itself. */
-export function joinErrors(errors: readonly AnyMqttError[]): AnyMqttError {
-  const last = errors.at(-1) ?? mqttError('DIAL_FAILED', 'No broker was tried');
-  if (errors.length > 1) Object.defineProperty(last, 'errors', { value: [...errors], configurable: true });
-  return last;
-}
-
 /** Records that could not be read back: set aside, and said. */
 export function restoreFailure(report: RestoreReport): StoreError | undefined {
   const { damaged, giveUpSession } = report;
@@ -28,17 +21,11 @@ export function restoreFailure(report: RestoreReport): StoreError | undefined {
   return new StoreError(`${damaged.length} records of the session store cannot be read, ${outcome} (${list})`);
 }
 
-/** Reason String and User Properties are explanations: they are dropped where the broker takes no packet so long [MQTT-3.14.2-3, -4]. */
-export function disconnectPacket(
-  options: ResolvedDisconnectOptions,
-  maximumPacketSize: number | undefined,
-): DisconnectPacket {
+export function disconnectPacket(options: ResolvedDisconnectOptions): DisconnectPacket {
   const { reasonCode, reasonString, sessionExpiryInterval, userProperties } = options;
-  const needed: DisconnectProperties = sessionExpiryInterval === undefined ? {} : { sessionExpiryInterval };
-  const explained: DisconnectProperties = { ...needed };
-  if (reasonString !== undefined) explained.reasonString = reasonString;
-  if (userProperties.length > 0) explained.userProperties = userProperties;
-  const packet: DisconnectPacket = { type: 'disconnect', reasonCode, properties: explained };
-  if (maximumPacketSize === undefined || encodedLength(packet) <= maximumPacketSize) return packet;
-  return { type: 'disconnect', reasonCode, properties: needed };
+  const properties: DisconnectProperties = {};
+  if (sessionExpiryInterval !== undefined) properties.sessionExpiryInterval = sessionExpiryInterval;
+  if (reasonString !== undefined) properties.reasonString = reasonString;
+  if (userProperties.length > 0) properties.userProperties = userProperties;
+  return { type: 'disconnect', reasonCode, properties };
 }
