@@ -6,7 +6,8 @@
 /** One fact of a contract. `run` rejects with a readable message when the implementation breaks it. */
 export interface ContractCase {
   readonly name: string;
-  run(): Promise<void>;
+  /** Bound: may be handed to a test runner as it is. */
+  readonly run: () => Promise<void>;
 }
 
 /** How a case fails. A class of its own, so that a broken implementation's own error is not mistaken for a verdict. */

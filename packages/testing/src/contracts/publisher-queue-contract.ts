@@ -118,7 +118,7 @@ function orderCases(open: Open): readonly ContractCase[] {
 
     'enqueues that were not waited for keep their order': async (queue) => {
       const ids = Array.from({ length: 200 }, (_, index) => `id-${index}`);
-      const enqueued = await Promise.all(ids.map((id) => queue.enqueue(entry(id), UNBOUNDED)));
+      const enqueued = await Promise.all(ids.map(async (id) => await queue.enqueue(entry(id), UNBOUNDED)));
       ensureIds(await queue.peek(START, 1000), ids, 'peek');
       const sequences = enqueued.map((one) => one.entry.sequence);
       ensureSame(
@@ -175,7 +175,9 @@ function identityCases(open: Open): readonly ContractCase[] {
     },
 
     'two enqueues of one id at once insert one entry': async (queue) => {
-      const results = await Promise.all(Array.from({ length: 10 }, () => queue.enqueue(entry('same'), UNBOUNDED)));
+      const results = await Promise.all(
+        Array.from({ length: 10 }, async () => await queue.enqueue(entry('same'), UNBOUNDED)),
+      );
       ensureSame(results.filter((one) => !one.existed).length, 1, 'enqueues that inserted');
       ensureSame(new Set(results.map((one) => one.entry.sequence)).size, 1, 'sequences given out');
       ensureSame(queue.size, 1, 'size');
@@ -424,7 +426,7 @@ function lifeCases(open: Open): readonly ContractCase[] {
     ...cases(open, {
       'size takes constant time': async (queue) => {
         const ids = Array.from({ length: SIZE_ENTRIES }, (_, index) => `id-${index}`);
-        await Promise.all(ids.map((id) => queue.enqueue(entry(id), UNBOUNDED)));
+        await Promise.all(ids.map(async (id) => await queue.enqueue(entry(id), UNBOUNDED)));
         const before = performance.now();
         let sum = 0;
         for (let read = 1; read <= SIZE_READS; read++) {
