@@ -15,6 +15,7 @@ import type { SubscriptionPort } from './subscriptions/registry.ts';
 import { SubscriptionRegistry } from './subscriptions/registry.ts';
 import type { Environment } from './supervisor/environment.ts';
 import { EventHub } from './supervisor/event-hub.ts';
+import { Producers } from './supervisor/producers.ts';
 import { Publishing } from './supervisor/publishing.ts';
 import { SessionHost } from './supervisor/session-host.ts';
 import { Supervisor } from './supervisor/supervisor.ts';
@@ -28,6 +29,7 @@ export class ClientParts {
   readonly registry: SubscriptionRegistry;
   readonly publishing: Publishing;
   readonly supervisor: Supervisor;
+  readonly producers: Producers;
   readonly pool: PublisherPool | undefined;
   readonly #whenEnded: ((error: AnyMqttError) => void)[] = [];
 
@@ -39,6 +41,7 @@ export class ClientParts {
     this.host = this.#sessionHost();
     this.registry = new SubscriptionRegistry(this.#subscriptionPort(), this.options);
     this.publishing = this.#publishing();
+    this.producers = this.#makeProducers();
     this.supervisor = new Supervisor(this);
   }
 
@@ -49,6 +52,13 @@ export class ClientParts {
 
   /** The supervisor's word that there is a connection. */
   connected(broker: BrokerAddress, clientId: string): void {
+    this.producers.connected();
+    const unclaimed = this.producers.unclaimed();
+    if (unclaimed.length > 0) {
+      this.options.logger?.warn('mqtt: the session holds messages of a queue that nobody publishes', {
+        refs: unclaimed,
+      });
+    }
     this.pool?.follow(broker, clientId);
   }
 
@@ -128,9 +138,24 @@ export class ClientParts {
       get link() {
         return supervisor().link;
       },
+      producerSettled: (ref, outcome) => this.producers.settled(ref, outcome),
       emit: (event, payload) => this.events.emit(event, payload),
       brokerWaitBegin: () => this.registry.brokerWaitBegin(),
       brokerWaitEnd: () => this.registry.brokerWaitEnd(),
+    });
+  }
+
+  #makeProducers(): Producers {
+    const { host, publishing } = this;
+    const supervisor = (): Supervisor => this.supervisor;
+    return new Producers({
+      get engine() {
+        return host.engine;
+      },
+      get isConnected() {
+        return supervisor().state === 'connected';
+      },
+      publish: (ref, topic, payload, options) => publishing.publishRef(ref, topic, payload, options),
     });
   }
 

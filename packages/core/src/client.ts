@@ -23,8 +23,12 @@ import { checkFunction, invalidOption } from './options/check.ts';
 import { checkHandler, normalizeFilters, resolveSubscribeOptions } from './options/subscribe-options.ts';
 import { resolveWaitOptions } from './options/wait-options.ts';
 import { Requests, respond } from './request-response.ts';
+import type { Producers } from './supervisor/producers.ts';
 import { type Environment, systemEnvironment } from './supervisor/environment.ts';
 import { orAborted } from './abort.ts';
+
+/** The way of a publisher queue into a client. Named in docs/architecture.md, not exported from the package. @internal */
+export let producersOf: (client: Client) => Pick<Producers, 'claim'>;
 
 /** Every event there is: a misspelt name must not be a listener that never hears anything. */
 const EVENTS: Readonly<Record<keyof ClientEvents, true>> = {
@@ -64,6 +68,10 @@ const EVENTS: Readonly<Record<keyof ClientEvents, true>> = {
 export class Client implements PubSub, AsyncDisposable {
   readonly #parts: ClientParts;
   readonly #requests: Requests;
+
+  static {
+    producersOf = (client) => client.#parts.producers;
+  }
 
   /**
    * @throws MqttError `MISSING_BROKER`, `INVALID_BROKER_URL`, `INVALID_OPTION` (also for a key there is not), `INVALID_TOPIC` and

@@ -21,6 +21,8 @@ export interface PublishingContext {
   readonly host: SessionHost;
   readonly state: ClientState;
   readonly link: Link | undefined;
+  /** The end of an exchange that belongs to a publisher queue. */
+  producerSettled(ref: ProducerRef, outcome: PublishOutcome): void;
   emit(event: 'publishSettled', payload: Parameters<ClientEvents['publishSettled']>[0]): void;
   /** The application begins, and ends, to wait for something only the broker can settle: reading goes on in spite of "pause". */
   brokerWaitBegin(): void;
@@ -79,26 +81,25 @@ export class Publishing {
   }
 
   /** The publisher queue's way in: no promise, the outcome goes to the producer by its Ref. */
-  publishRef(
-    ref: ProducerRef,
-    topic: string,
-    payload: Uint8Array,
-    options: PublishOptions,
-  ): PublishExchange | undefined {
+  publishRef(ref: ProducerRef, topic: string, payload: Uint8Array, options: PublishOptions): void {
     const { host } = this.#context;
     const properties = resolvePublish(topic, payload, options);
-    const refusal = this.#refusal(options.qos ?? 1);
+    const qos = options.qos ?? 1;
+    const refusal = this.#refusal(qos);
     if (refusal !== undefined) throw refusal;
-    if (host.engine === undefined)
+    if (host.engine === undefined) {
       throw mqttError('NOT_CONNECTED', 'The session store is being read', { delivery: 'notSent' });
-    const message = outboundMessage(topic, owned(payload), options.qos ?? 1, options.retain, properties, ref);
-    const exchange = host.engine.publish(message, host.now());
+    }
+    host.engine.publish(outboundMessage(topic, owned(payload), qos, options.retain, properties, ref), host.now());
     host.rearm();
-    return exchange;
   }
 
   /** The engine has ended an exchange. */
   settled(exchange: PublishExchange, outcome: PublishOutcome): void {
+    if (exchange.ref !== undefined) {
+      this.#context.producerSettled(exchange.ref, outcome);
+      return;
+    }
     const waiter = exchange.waiter;
     exchange.waiter = undefined;
     if (waiter instanceof Waiter) {

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The seam between a publisher queue and the client: an exchange begins under a Ref, its end goes to the producer of that Ref
+// and stays in the session, Completed, until the producer says that it has settled durably (I-08, I-09, I-13).
+
+import type { PublishOptions } from '../api/publish.ts';
+import { invalidOption } from '../options/check.ts';
+import { type ProducerRef, type PublishOutcome, refKey } from '../session/effects.ts';
+import type { SessionEngine } from '../session/engine.ts';
+
+/** One queue's side of the seam. */
+export interface Producer {
+  /** The end of an exchange of this queue. It stays in the session until `release`. */
+  settled(ref: ProducerRef, outcome: PublishOutcome): void;
+  /** There is a connection, and the session's own messages are on their way. */
+  connected(): void;
+}
+
+/** What a claim on a queue's identifier allows. */
+export interface ProducerClaim {
+  /** What the session knows of this queue: open exchanges and Completed ones. Empty while the store has not been read. */
+  refs(): readonly ProducerRef[];
+  readonly isConnected: boolean;
+  /** Begins an exchange. Throws what a publish rejects with, and then nothing was accepted. */
+  publish(ref: ProducerRef, topic: string, payload: Uint8Array, options: PublishOptions): void;
+  /** What became of a Ref: under way, over, or unknown to the session. */
+  adopt(ref: ProducerRef): 'open' | { readonly completed: PublishOutcome } | undefined;
+  /** Nothing remains to be done for this Ref: its record may go. */
+  release(ref: ProducerRef): void;
+  end(): void;
+}
+
+/** What the producers of a client need of it. */
+export interface ProducersContext {
+  readonly engine: SessionEngine | undefined;
+  readonly isConnected: boolean;
+  publish(ref: ProducerRef, topic: string, payload: Uint8Array, options: PublishOptions): void;
+}
+
+export class Producers {
+  readonly #context: ProducersContext;
+  readonly #claims = new Map<string, Producer>();
+
+  constructor(context: ProducersContext) {
+    this.#context = context;
+  }
+
+  /** @throws MqttError `INVALID_OPTION` when the queue has a producer on this client already */
+  claim(queueId: string, producer: Producer): ProducerClaim {
+    if (this.#claims.has(queueId)) throw invalidOption(`Queue ${queueId} has a publisher on this client already`);
+    this.#claims.set(queueId, producer);
+    const context = this.#context;
+    return {
+      refs: () => [...(context.engine?.producerRefs() ?? [])].filter((ref) => ref.queueId === queueId),
+      get isConnected() {
+        return context.isConnected;
+      },
+      publish: (ref, topic, payload, options) => context.publish(ref, topic, payload, options),
+      adopt: (ref) => adopt(context.engine, ref),
+      release: (ref) => context.engine?.releaseCompleted(ref),
+      end: () => {
+        this.#claims.delete(queueId);
+      },
+    };
+  }
+
+  settled(ref: ProducerRef, outcome: PublishOutcome): void {
+    this.#claims.get(ref.queueId)?.settled(ref, outcome);
+  }
+
+  connected(): void {
+    for (const producer of this.#claims.values()) producer.connected();
+  }
+
+  /** Refs of the session whose queue nobody has claimed. They are kept. */
+  unclaimed(): readonly string[] {
+    const refs = [...(this.#context.engine?.producerRefs() ?? [])];
+    return refs.filter(({ queueId }) => !this.#claims.has(queueId)).map(refKey);
+  }
+}
+
+function adopt(engine: SessionEngine | undefined, ref: ProducerRef): ReturnType<ProducerClaim['adopt']> {
+  const known = engine?.adopt(ref);
+  return known !== undefined && 'open' in known ? 'open' : known;
+}
