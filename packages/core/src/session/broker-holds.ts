@@ -45,6 +45,13 @@ export class BrokerHolds {
     if (this.#holds.size > MAXIMUM_BROKERS) this.#forgetOldest(now);
   }
 
+  /** Whoever holds session `number` may hold another than we think. */
+  doubt(number: number): void {
+    for (const [broker, hold] of this.#holds) {
+      if (hold.number === number) this.#holds.set(broker, { ...hold, doubted: true });
+    }
+  }
+
   restore(broker: string, hold: BrokerHold | undefined): void {
     if (hold === undefined) this.#holds.delete(broker);
     else this.#holds.set(broker, hold);

@@ -53,14 +53,22 @@ export class SessionEngine {
   readonly #requests: ControlRequests;
   #connections = 0;
 
-  /** `random` is part of the contract and not needed: nothing here is left to chance. */
-  constructor(settings: SessionSettings, effects: SessionEffects, _random?: () => number) {
+  /**
+   * `_random` is not needed: nothing here is left to chance. `largestPacketIdentifier` is for tests that want identifiers to
+   * be used again soon.
+   */
+  constructor(
+    settings: SessionSettings,
+    effects: SessionEffects,
+    _random?: () => number,
+    largestPacketIdentifier?: number,
+  ) {
     this.#ownership = new SessionOwnership(settings);
     this.#core = {
       settings,
       effects,
       journal: new Journal(effects, settings.persistent, () => this.#ownership.meta()),
-      identifiers: new PacketIdentifiers<IdentifierOwner>(),
+      identifiers: new PacketIdentifiers<IdentifierOwner>(largestPacketIdentifier),
       connection: undefined,
       proceed: (now) => {
         this.#requests.pump();
@@ -293,9 +301,8 @@ export class SessionEngine {
 
   /** Our DISCONNECT ends the session: everything unfinished is rejected with SESSION_LOST, all state is dropped. */
   endSession(now: number): void {
-    this.#core.connection = undefined;
+    this.#endConnection(now);
     this.#ownership.end();
-    this.#outbound.endWaiting();
     this.#inbound.lose();
     this.#requests.endAll({ error: mqttError('CLOSED', 'The client was closed') });
     this.#session.reject();

@@ -34,7 +34,7 @@ export class InboundFlow {
   }
 
   /** A record of the store: PUBREC was decided, perhaps sent. */
-  restore(packetIdentifier: number, doubts: number): void {
+  restore(packetIdentifier: number, doubts: number = this.doubts): void {
     const exchange = new InboundExchange(2, packetIdentifier, 0, doubts);
     exchange.phase = 'awaitPubrel';
     this.#exchanges.set(packetIdentifier, exchange);
@@ -69,9 +69,11 @@ export class InboundFlow {
    */
   #isRepeat(packet: PublishPacket, known: InboundExchange, connection: LiveConnection): boolean {
     if (known.qos !== packet.qos) return false;
-    if (known.arrivedOn === connection.number || packet.dup) return true;
-    // A broker that may have begun anew meanwhile uses its identifiers anew.
-    return packet.qos === 2 && known.doubts === this.doubts;
+    if (known.arrivedOn === connection.number) return true;
+    // From before a doubt: a broker that has begun anew since uses its identifiers anew. On the connection that resumed in
+    // doubt only its DUP tells; later a new message can carry DUP too, and at QoS 1 twice is better than never.
+    if (known.doubts < this.doubts) return packet.dup && (packet.qos === 2 || connection.inDoubt);
+    return packet.dup || packet.qos === 2;
   }
 
   /** Neither delivered nor acknowledged again, except that its answer is due on this connection now. */

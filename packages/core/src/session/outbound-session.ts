@@ -120,8 +120,8 @@ export class OutboundSession {
     for (const exchange of this.#flow.list) {
       if (exchange.writtenOn !== connection.number || exchange.phase === 'awaitPubcomp') continue;
       exchange.blames += 1;
-      if (exchange.blames < MAXIMUM_BLAMES) continue;
-      this.#flow.giveUp(exchange, rejectedByDisconnect(exchange, reasonCode, MAXIMUM_BLAMES));
+      if (exchange.blames < MAXIMUM_BLAMES) this.#core.journal.putOutbound(exchange, false);
+      else this.#flow.giveUp(exchange, rejectedByDisconnect(exchange, reasonCode, MAXIMUM_BLAMES));
     }
   }
 }

@@ -47,7 +47,7 @@ export function failed(code: PlainErrorCode, message: string, delivery: Delivery
 
 /** What became of the message as far as this side knows: a PUBLISH that was written may have arrived. */
 export function deliveryOf(exchange: PublishExchange): Delivery {
-  return exchange.written ? 'unknown' : 'notSent';
+  return exchange.everWritten ? 'unknown' : 'notSent';
 }
 
 export function sessionLost(exchange: PublishExchange): Settled {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /** Identifiers are 1 to 65535 (§2.2.1). */
-export const LARGEST_PACKET_IDENTIFIER = 0xffff;
+const LARGEST_PACKET_IDENTIFIER = 0xffff;
 
 /**
  * Who owns which Packet Identifier (§2.2.1). One space for PUBLISH, SUBSCRIBE and UNSUBSCRIBE; an identifier belongs to one
@@ -12,7 +12,13 @@ export const LARGEST_PACKET_IDENTIFIER = 0xffff;
  */
 export class PacketIdentifiers<Owner> {
   readonly #owners = new Map<number, Owner>();
+  readonly #largest: number;
   #last = 0;
+
+  /** `largest`: less than the standard allows, so that tests reuse identifiers soon. */
+  constructor(largest: number = LARGEST_PACKET_IDENTIFIER) {
+    this.#largest = largest;
+  }
 
   get inUse(): number {
     return this.#owners.size;
@@ -24,10 +30,10 @@ export class PacketIdentifiers<Owner> {
 
   /** 0 when none is free. */
   take(owner: Owner): number {
-    if (this.#owners.size >= LARGEST_PACKET_IDENTIFIER) return 0;
+    if (this.#owners.size >= this.#largest) return 0;
     let candidate = this.#last;
     do {
-      candidate = candidate === LARGEST_PACKET_IDENTIFIER ? 1 : candidate + 1;
+      candidate = candidate >= this.#largest ? 1 : candidate + 1;
     } while (this.#owners.has(candidate));
     this.#owners.set(candidate, owner);
     this.#last = candidate;

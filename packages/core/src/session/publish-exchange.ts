@@ -39,6 +39,8 @@ export class PublishExchange {
   pubrecSequence = 0;
   /** Instant, ms. */
   expiresAt: number = Number.POSITIVE_INFINITY;
+  /** Written in this or an earlier session: some broker may have it. */
+  everWritten = false;
   /** What PUBREC said (QoS 2). */
   result: PublishResult | undefined = undefined;
   /** The loss of a session has given it another record since its first. */
@@ -86,6 +88,7 @@ export class PublishExchange {
   /** Called by whoever carries out `send`, when the bytes go to the connection's outbox. */
   markWritten(): void {
     this.writtenOn = this.sentOn;
+    this.everWritten = true;
   }
 
   /** A new session knows nothing of it. */

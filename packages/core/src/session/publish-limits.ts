@@ -34,7 +34,8 @@ export function publishRefusal(
   const length = encodedLength(asSent(message, qos));
   if (length <= maximumPacketSize) return undefined;
   const text = `PUBLISH of ${length} bytes to "${message.topic}" exceeds the broker's Maximum Packet Size of ${maximumPacketSize}`;
-  return mqttError('PACKET_TOO_LARGE', text, { delivery });
+  // "notSent" in every case (reliability.md, "Publishing by state"), also for one that an earlier broker took no offence at.
+  return mqttError('PACKET_TOO_LARGE', text, { delivery: 'notSent' });
 }
 
 /** Without counting bytes of UTF-8: true for nearly every message. */

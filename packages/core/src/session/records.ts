@@ -103,6 +103,7 @@ export function decodeOutbound(content: Uint8Array, packetIdentifier: number): P
   // The process before this one may have written it.
   exchange.sentOn = BEFORE_RESTART;
   exchange.writtenOn = BEFORE_RESTART;
+  exchange.everWritten = true;
   return exchange;
 }
 

@@ -23,7 +23,8 @@ export interface StoredSession {
   meta: SessionMeta | undefined;
   /** In send order. */
   readonly outbound: PublishExchange[];
-  readonly inbound: { readonly packetIdentifier: number; readonly doubts: number }[];
+  /** `doubts` is undefined when it could not be read. */
+  readonly inbound: { readonly packetIdentifier: number; readonly doubts: number | undefined }[];
   readonly completed: { readonly ref: ProducerRef; readonly outcome: Settled }[];
   /** Outgoing identifiers that must not be used: given up, or their record is damaged. */
   readonly taken: number[];
@@ -103,8 +104,8 @@ function setAside(session: StoredSession, key: string, value: Uint8Array, reason
   } else if (key.startsWith('o/')) {
     session.taken.push(packetIdentifier);
   } else {
-    // All such a record says is that its PUBREC was decided, and the key says that. The oldest doubt: none is taken for new.
-    session.inbound.push({ packetIdentifier, doubts: 0xffff_ffff });
+    // All such a record says is that its PUBREC was decided, and the key says that.
+    session.inbound.push({ packetIdentifier, doubts: undefined });
   }
 }
 

@@ -11,6 +11,8 @@ export interface BrokerHold {
   readonly expiryInterval: number;
   /** Instant at which the connection ended, ms; undefined while it lasts, or when nobody saw the end. */
   readonly lostAt: number | undefined;
+  /** A CONNECT with Clean Start 0 went out to it and its CONNACK was never processed: it may have begun a session of its own. */
+  readonly doubted?: boolean | undefined;
 }
 
 /** Whose session the records are of. */
@@ -22,7 +24,7 @@ export interface SessionMeta {
   readonly number: number;
   /** Whether that session has local state. */
   readonly held: boolean;
-  /** A CONNECT with Clean Start 0 went out and its CONNACK was never processed. */
+  /** A CONNECT went out since the last processed CONNACK. */
   readonly inDoubt: boolean;
   /** In-doubt resumptions of this session. */
   readonly doubts: number;

@@ -128,11 +128,20 @@ export class SessionOwnership {
     const cleanStart = anew || this.#needsCleanStart(broker, now);
     const holdBefore = this.#holds.get(broker);
     this.#attempt = { broker, clientId, cleanStart, inDoubtBefore: this.#inDoubt, holdBefore, written: false };
-    const expiryInterval = this.#settings.sessionExpiryInterval;
-    if (!cleanStart) this.#inDoubt = this.#inDoubt || this.#state !== 'none';
-    // From the moment it is written until its CONNACK is here, the broker may hold a session we know nothing of.
-    else if (!anew) this.#holds.set(broker, { number: 0, expiryInterval, lostAt: undefined }, now);
+    // Without an identifier it cannot become a session of ours.
+    if (clientId !== '') this.#beginDoubt(broker, cleanStart, holdBefore, now);
     return { clientId, cleanStart };
+  }
+
+  /**
+   * From the moment CONNECT is written until its CONNACK is here the session may be another one [MQTT-3.1.2-6], at this broker
+   * and at those that share sessions with it: that is the doubt. At this broker it lasts until a CONNACK of its own.
+   */
+  #beginDoubt(broker: string, cleanStart: boolean, before: BrokerHold | undefined, now: number): void {
+    this.#inDoubt = this.#inDoubt || this.#state !== 'none';
+    const number = cleanStart ? 0 : this.#number;
+    const expiryInterval = Math.max(this.#settings.sessionExpiryInterval, before?.expiryInterval ?? 0);
+    this.#holds.set(broker, { number, expiryInterval, lostAt: undefined, doubted: !cleanStart }, now);
   }
 
   #needsCleanStart(broker: string, now: number): boolean {
@@ -158,15 +167,14 @@ export class SessionOwnership {
     const attempt = this.#attempt;
     this.#attempt = undefined;
     if (attempt === undefined) return false;
-    const { broker, cleanStart, inDoubtBefore, holdBefore } = attempt;
+    const { broker, inDoubtBefore, holdBefore } = attempt;
     if (written && !connackReceived) {
-      // Clean Start 0: in doubt it stays [MQTT-3.1.2-6]. Clean Start 1: a session of number 0 may be there.
       const hold = this.#holds.get(broker);
-      if (cleanStart && hold?.number === 0) this.#holds.set(broker, { ...hold, lostAt: now }, now);
-      return cleanStart;
+      if (hold !== undefined) this.#holds.set(broker, { ...hold, lostAt: hold.lostAt ?? now }, now);
+      return true;
     }
     this.#inDoubt = inDoubtBefore;
-    if (cleanStart) this.#holds.restore(broker, holdBefore);
+    this.#holds.restore(broker, holdBefore);
     if (reasonCode === CLIENT_IDENTIFIER_NOT_VALID) this.#refusedIdentifier(broker, attempt.clientId);
     return true;
   }
@@ -182,7 +190,8 @@ export class SessionOwnership {
     const attempt = this.#attempt;
     const refusal = this.#refusal(connack, attempt);
     if (refusal !== undefined) return refusal;
-    const verdict = this.#decide(connack.sessionPresent, attempt?.inDoubtBefore ?? false);
+    const inDoubt = attempt !== undefined && (attempt.inDoubtBefore || attempt.holdBefore?.doubted === true);
+    const verdict = this.#decide(connack.sessionPresent, inDoubt);
     this.#attempt = undefined;
     this.#inDoubt = false;
     this.#givenUp = false;
@@ -209,7 +218,11 @@ export class SessionOwnership {
   #decide(sessionPresent: boolean, inDoubt: boolean): ConnectedVerdict {
     const before = this.#state;
     if (sessionPresent && before !== 'none') {
-      if (inDoubt) this.#doubts += 1;
+      if (inDoubt) {
+        this.#doubts += 1;
+        // What was resumed may be a new session: then others that hold this number hold an older one.
+        this.#holds.doubt(this.#number);
+      }
       return { fate: 'resumed', inDoubt };
     }
     this.#number += 1;

@@ -1,0 +1,613 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The engine, brokers, a network that cuts, an application that calls at any time, and a process that can be killed.
+
+import type { ConnectPacket, Packet } from '@mqttv5/wire';
+import type { AckReasonCode } from '../../src/api/receive.ts';
+import type { ControlRequest, OutboundMessage, PublishExchange } from '../../src/session/effects.ts';
+import { newSuspicion } from '../../src/session/effects.ts';
+import { SessionEngine } from '../../src/session/engine.ts';
+import { isMqttError } from '../../src/errors.ts';
+import { ModelApplication } from './model-application.ts';
+import {
+  BrokerConnection,
+  type BrokerLimits,
+  type BrokerSession,
+  connackOf,
+  openSession,
+  type SessionDirectory,
+} from './model-broker.ts';
+import { ensure } from './model-failure.ts';
+import { ModelRunner } from './model-runner.ts';
+import { Random } from './random.ts';
+import type { Scenario } from './scenario.ts';
+
+const BROKERS = ['mqtt://one', 'mqtt://two'];
+const NO_BYTES = new Uint8Array(0);
+const LARGE = new Uint8Array(200);
+const LARGE_LIMIT = 150;
+
+/** One attempt or connection, both directions. */
+interface Link {
+  readonly number: number;
+  readonly broker: string;
+  readonly connect: ConnectPacket;
+  readonly directory: SessionDirectory;
+  broker_: BrokerConnection | undefined;
+  /** The engine has processed the CONNACK. */
+  live: boolean;
+  readonly toBroker: Packet[];
+  readonly toClient: Packet[];
+}
+
+type Step = [weight: number, run: (random: Random) => void];
+
+export class World {
+  readonly #scenario: Scenario;
+  readonly application: ModelApplication = new ModelApplication();
+  engine: SessionEngine;
+  #runner: ModelRunner;
+  #link: Link | undefined;
+  #links = 0;
+  #now = 1_000_000;
+  #directories: readonly SessionDirectory[];
+  /** The broker session the engine believes it is in. */
+  #session: BrokerSession | undefined;
+  /** Number of that session: counts verdicts "new" and "lost". */
+  #sessionNumber = 0;
+  #published = 0;
+  #delivered = 0;
+  /** Deliveries that have to arrive, by topic. */
+  readonly #expected = new Map<string, BrokerSession>();
+  readonly #steps: readonly Step[];
+  readonly #totalWeight: number;
+  /** A session was resumed in doubt. */
+  #doubted = false;
+  trace: string[] | undefined;
+
+  constructor(scenario: Scenario) {
+    this.#scenario = scenario;
+    const directory = (): SessionDirectory => ({ sessions: new Map(), nextTag: 0 });
+    const first = directory();
+    this.#directories = scenario.shared ? [first, first] : [first, { sessions: new Map(), nextTag: 1_000_000 }];
+    this.#runner = this.#newRunner(new Map());
+    this.engine = this.#newEngine();
+    this.#steps = this.#allSteps();
+    this.#totalWeight = this.#steps.reduce((sum, [weight]) => sum + weight, 0);
+  }
+
+  #newRunner(store: Map<string, Uint8Array>): ModelRunner {
+    const { application } = this;
+    const hooks = {
+      written: (link: object, packet: Packet) => this.#written(link as Link, packet),
+      deliver: application.delivered.bind(application),
+      settled: (exchange: PublishExchange, outcome: Parameters<ModelApplication['settled']>[1]) => {
+        this.trace?.push(`  settled ${exchange.topic} ${outcome.error?.code ?? 'ok'}`);
+        application.settled(exchange, outcome);
+      },
+      answered: application.answered.bind(application),
+    };
+    return new ModelRunner(hooks, this.#scenario.settings.persistent, store);
+  }
+
+  #newEngine(): SessionEngine {
+    const { settings, clientIdentifiers } = this.#scenario;
+    return new SessionEngine(settings, this.#runner, undefined, clientIdentifiers);
+  }
+
+  // -- Steps
+
+  run(): void {
+    for (const number of this.#scenario.steps) this.step(number);
+    this.#quiesce();
+  }
+
+  step(number: number): void {
+    const random = new Random(number);
+    let choice = random.below(this.#totalWeight);
+    for (const [weight, run] of this.#steps) {
+      choice -= weight;
+      if (choice >= 0) continue;
+      run(random);
+      break;
+    }
+    this.#endTurn();
+  }
+
+  #endTurn(): void {
+    this.#runner.endTurn(this.#session);
+    if (!this.#scenario.slowStore) this.#runner.commitAll(this.#session);
+  }
+
+  #allSteps(): Step[] {
+    return [
+      [16, (random) => this.#publish(random)],
+      [26, (random) => this.#brokerReceives(random)],
+      [26, (random) => this.#clientReceives(random)],
+      [10, (random) => this.#brokerPublishes(random)],
+      [16, (random) => this.#acknowledge(random)],
+      [8, (random) => this.#connect(random)],
+      [12, () => this.#runner.commit()],
+      [6, () => this.#link?.broker_?.answerLater()],
+      [4, (random) => this.#request(random)],
+      [2, (random) => this.#withdraw(random)],
+      [3, (random) => this.#drop(random)],
+      [1, (random) => this.#disconnectedByBroker(random)],
+      [1, (random) => this.#disconnect(random)],
+      [3, (random) => this.#changeRoom(random)],
+      [4, (random) => this.#passTime(random)],
+      [1, (random) => this.#loseSession(random)],
+      [1, () => this.#crash()],
+    ];
+  }
+
+  #publish(random: Random): void {
+    const qos = random.pick([0, 1, 1, 2, 2] as const);
+    const { engine } = this;
+    if (qos === 0 && this.#link?.live !== true) return;
+    const topic = `m/${this.#published}`;
+    const message: OutboundMessage = {
+      topic,
+      payload: random.chance(5) ? LARGE : NO_BYTES,
+      qos,
+      retain: false,
+      properties: random.chance(15) ? { messageExpiryInterval: random.below(6) } : undefined,
+    };
+    this.trace?.push(`publish ${topic} QoS ${qos}`);
+    // Announced first: it may leave within the call.
+    this.#published += 1;
+    this.application.accept(topic, qos, undefined);
+    const sent = this.application.find(topic);
+    sent.outcome = undefined;
+    try {
+      const exchange = engine.publish(message, this.#now);
+      sent.exchange = exchange;
+      if (exchange === undefined) {
+        sent.qos = 0;
+        sent.outcome = { result: { reasonCode: 0 } };
+      }
+    } catch (error) {
+      if (!isMqttError(error)) throw error;
+      ensure(error.delivery === 'notSent' && sent.taken === 0, `${topic} thrown with ${error.delivery}`);
+      sent.outcome = { error };
+    }
+  }
+
+  #withdraw(random: Random): void {
+    const candidates = [...this.application.unfinished()].filter(({ exchange }) => exchange !== undefined);
+    if (candidates.length === 0) return;
+    const sent = random.pick(candidates);
+    const { exchange } = sent;
+    if (exchange === undefined || exchange.settled) return;
+    const { written } = exchange;
+    const withdrawn = this.engine.withdraw(exchange, this.#now);
+    this.trace?.push(`withdraw ${sent.topic}: ${withdrawn}`);
+    ensure(withdrawn === !written, `${sent.topic} withdrawn: ${withdrawn}, written: ${written}`);
+    if (withdrawn) sent.outcome = { result: { reasonCode: -1 } };
+  }
+
+  #acknowledge(random: Random): void {
+    const { application } = this;
+    if (application.held.length === 0) return;
+    const [given] = application.held.splice(random.below(application.held.length), 1);
+    if (given === undefined) return;
+    const code: AckReasonCode = random.chance(10) ? 0x83 : 0x00;
+    given.answered = code;
+    this.trace?.push(`acknowledge ${given.topic} ${code}`);
+    if (code >= 0x80) application.mayBeGivenAgain(given.topic);
+    this.engine.acknowledge(given.exchange, code, this.#now);
+    // Twice does nothing (V-036).
+    this.engine.acknowledge(given.exchange, 0x00, this.#now);
+  }
+
+  #request(random: Random): void {
+    const { openRequests } = this.application;
+    if (openRequests.size > 6) return;
+    const filter = { topicFilter: 'a/#', qos: 1, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const;
+    const request: ControlRequest = {
+      type: random.chance(70) ? 'subscribe' : 'unsubscribe',
+      filters: [filter],
+      suspicion: newSuspicion(),
+    };
+    openRequests.add(request);
+    this.engine.request(request, this.#now);
+    if (random.chance(10) && this.engine.withdrawRequest(request)) openRequests.delete(request);
+  }
+
+  #changeRoom(random: Random): void {
+    this.#runner.room = random.chance(60);
+    if (this.#runner.room) this.engine.handleRoom(this.#now);
+  }
+
+  #passTime(random: Random): void {
+    this.#now += random.below(2500);
+    const due = this.engine.pollTimeout();
+    if (due !== undefined && due <= this.#now) this.engine.handleTimeout(this.#now);
+    const next = this.engine.pollTimeout();
+    ensure(next === undefined || next > this.#now, 'a timeout that has passed remains');
+  }
+
+  // -- Connections
+
+  #connect(random: Random): void {
+    if (this.#link !== undefined) return;
+    const index = random.below(BROKERS.length);
+    const broker = BROKERS[index] ?? '';
+    const plan = this.engine.planConnect(broker, this.#now);
+    this.trace?.push(`connect ${broker} Clean Start ${plan.cleanStart}`);
+    // The runner commits before CONNECT is written.
+    this.#runner.commitAll(this.#session);
+    if (random.chance(10)) {
+      this.engine.handleConnectFailed({ written: false, connackReceived: false }, this.#now);
+      return;
+    }
+    this.engine.handleConnectWritten(this.#now);
+    const { receiveMaximum, topicAliasMaximum, sessionExpiryInterval } = this.#scenario.settings;
+    const connect: ConnectPacket = {
+      type: 'connect',
+      clientId: plan.clientId,
+      cleanStart: plan.cleanStart,
+      keepAlive: 0,
+      properties: { receiveMaximum, topicAliasMaximum, sessionExpiryInterval },
+    };
+    const directory = this.#directories[index] as SessionDirectory;
+    this.#links += 1;
+    this.#link = {
+      number: this.#links,
+      broker,
+      connect,
+      directory,
+      broker_: undefined,
+      live: false,
+      toBroker: [connect],
+      toClient: [],
+    };
+  }
+
+  #brokerReceives(random: Random): void {
+    const link = this.#link;
+    for (let count = random.below(4); count >= 0; count -= 1) if (link !== undefined) this.#brokerTakes(link, random);
+  }
+
+  /** The next packet reaches the broker. */
+  #brokerTakes(link: Link, random: Random): void {
+    const packet = link.toBroker.shift();
+    if (packet === undefined) return;
+    if (packet.type === 'connect') this.#brokerConnects(link, packet, random);
+    else link.broker_?.handle(packet);
+    link.broker_?.pump();
+  }
+
+  #brokerConnects(link: Link, connect: ConnectPacket, random: Random): void {
+    const { directory } = link;
+    if (random.chance(5)) {
+      link.toClient.push({ type: 'connack', sessionPresent: false, reasonCode: random.pick([0x88, 0x85]) });
+      return;
+    }
+    const assigned = connect.clientId === '' ? `assigned-${link.number}` : undefined;
+    const clientId = assigned ?? connect.clientId;
+    this.#expireSessions(directory);
+    const { session, sessionPresent } = openSession(directory, clientId, connect);
+    session.lostAt = undefined;
+    link.toClient.push(connackOf(sessionPresent, assigned));
+    const { properties = {} } = connect;
+    const { receiveMaximum = 1, topicAliasMaximum = 0, sessionExpiryInterval = 0 } = properties;
+    this.application.newConnection();
+    const limits: BrokerLimits = {
+      receiveMaximum: 1 + random.below(6),
+      maximumQoS: random.chance(90) ? 2 : this.#scenario.maximumQoS,
+      topicAliasMaximum: random.pick([0, 1, 3]),
+      maximumPacketSize: random.chance(80) ? undefined : LARGE_LIMIT,
+    };
+    link.broker_ = new BrokerConnection(
+      link.number,
+      session,
+      limits,
+      { receiveMaximum, topicAliasMaximum, sessionExpiryInterval },
+      {
+        identifiers: this.#scenario.brokerIdentifiers,
+        random: new Random(random.uint32()),
+        ledger: this.application,
+        send: (packet) => link.toClient.push(packet),
+      },
+    );
+  }
+
+  #expireSessions(directory: SessionDirectory): void {
+    const interval = this.#scenario.settings.sessionExpiryInterval;
+    if (interval === 0xffff_ffff) return;
+    for (const [clientId, { lostAt }] of directory.sessions) {
+      if (lostAt !== undefined && this.#now >= lostAt + interval * 1000) directory.sessions.delete(clientId);
+    }
+  }
+
+  #clientReceives(random: Random): void {
+    const link = this.#link;
+    for (let count = random.below(4); count >= 0; count -= 1) if (link !== undefined) this.#clientTakes(link);
+  }
+
+  /** The next packet reaches the client. */
+  #clientTakes(link: Link): void {
+    const packet = link.toClient.shift();
+    if (packet === undefined || this.#link !== link) return;
+    if (packet.type === 'connack') {
+      this.#clientConnects(link, packet);
+      return;
+    }
+    if (packet.type === 'pubrec' && packet.reasonCode < 0x80) this.#noteReleased(packet.packetIdentifier);
+    if (packet.type === 'pubcomp' && packet.reasonCode === 0x92) this.#noteDoubtfulLoss(packet.packetIdentifier);
+    this.trace?.push(`client receives ${describe(packet)}`);
+    this.engine.handlePacket(packet, this.#now);
+  }
+
+  #clientConnects(link: Link, packet: Extract<Packet, { type: 'connack' }>): void {
+    const broker = link.broker_;
+    if (packet.reasonCode !== 0 || broker === undefined) {
+      this.#link = undefined;
+      this.engine.handleConnectFailed(
+        { written: true, connackReceived: true, reasonCode: packet.reasonCode },
+        this.#now,
+      );
+      return;
+    }
+    const { session, limits } = broker;
+    this.#runner.link = link;
+    this.#runner.room = true;
+    const verdict = this.engine.handleConnected(
+      packet,
+      { ...limits, retainAvailable: true, sessionExpiryInterval: this.#scenario.settings.sessionExpiryInterval },
+      this.#now,
+    );
+    this.trace?.push(`CONNACK Session Present ${packet.sessionPresent}: ${JSON.stringify(verdict)}`);
+    if ('error' in verdict) {
+      // Only an explicit `cleanStart: false` without state ends so.
+      ensure(
+        verdict.error.code === 'SESSION_STATE_MISSING' && this.#session === undefined,
+        `CONNACK: ${verdict.error.message}`,
+      );
+      this.#runner.link = undefined;
+      this.#endLink(link);
+      return;
+    }
+    this.#checkVerdict(verdict, session);
+    link.live = true;
+    this.engine.startPublishing(this.#now);
+  }
+
+  #checkVerdict(verdict: { fate: string; inDoubt?: boolean }, session: BrokerSession): void {
+    if (verdict.fate === 'resumed') {
+      ensure(this.#session === session || verdict.inDoubt === true, 'resumed a session that is not ours');
+      // In doubt, and it was a new one indeed: what was sent in the old one is unknown there.
+      if (this.#session !== session) {
+        this.#forgetDeliveries();
+        // From here on brokers may hold different sessions under one number, and resends of the one can be taken for the other.
+        this.application.ambiguous = true;
+      }
+      if (verdict.inDoubt === true) this.#doubted = true;
+    } else {
+      ensure(verdict.fate === (this.#session === undefined ? 'new' : 'lost'), `fate ${verdict.fate}`);
+      this.#sessionNumber += 1;
+      this.#forgetDeliveries();
+    }
+    this.#session = session;
+  }
+
+  /** Deliveries of a session that is gone are nobody's any more. */
+  #forgetDeliveries(): void {
+    this.#expected.clear();
+  }
+
+  #drop(random: Random): void {
+    const link = this.#link;
+    if (link === undefined) return;
+    this.trace?.push('connection lost');
+    // What was on its way may still arrive, on either side.
+    for (let count = random.below(link.toBroker.length + 1); count > 0; count -= 1) this.#brokerTakes(link, random);
+    for (let count = random.below(link.toClient.length + 1); count > 0; count -= 1) this.#clientTakes(link);
+    this.#lose(link, { orderly: random.chance(20) });
+  }
+
+  #disconnectedByBroker(random: Random): void {
+    const link = this.#link;
+    if (link?.live !== true) return;
+    const reasonCode = random.pick([0x81, 0x82, 0x8b, 0x97, 0x95]);
+    this.trace?.push(`DISCONNECT ${reasonCode}`);
+    this.#lose(link, { orderly: false, reasonCode });
+  }
+
+  #lose(link: Link, end: { orderly: boolean; reasonCode?: number }): void {
+    // A CONNACK among the last packets may have failed.
+    if (this.#link !== link) return;
+    this.#endLink(link);
+    if (link.live) this.engine.handleConnectionLost(end, this.#now);
+    else this.engine.handleConnectFailed({ written: true, connackReceived: false }, this.#now);
+  }
+
+  #endLink(link: Link): void {
+    this.#link = undefined;
+    this.#runner.link = undefined;
+    if (link.broker_ !== undefined) link.broker_.session.lostAt = this.#now;
+  }
+
+  #disconnect(random: Random): void {
+    const link = this.#link;
+    if (link?.live !== true) return;
+    // What was handed over is flushed first.
+    this.#runner.commitAll(this.#session);
+    while (link.toBroker.length > 0) this.#brokerTakes(link, random);
+    this.#endLink(link);
+    if (random.chance(30)) {
+      this.trace?.push('disconnect, session ended');
+      this.engine.endSession(this.#now);
+      for (const [clientId, session] of link.directory.sessions) {
+        if (session === link.broker_?.session) link.directory.sessions.delete(clientId);
+      }
+      this.#session = undefined;
+      this.#forgetDeliveries();
+      // disconnect() resolves when this is stored.
+      this.#runner.commitAll(this.#session);
+    } else {
+      this.trace?.push('disconnect');
+      this.engine.handleDisconnected(this.#now);
+    }
+    ensure(this.application.openRequests.size === 0, 'a request outlives disconnect()');
+  }
+
+  #loseSession(random: Random): void {
+    // A broker does not lose the session of a connection it has.
+    if (this.#link !== undefined) return;
+    const directory = random.pick(this.#directories);
+    this.trace?.push('the broker loses its sessions');
+    directory.sessions.clear();
+  }
+
+  // -- Killed
+
+  #crash(): void {
+    const { persistent } = this.#scenario.settings;
+    if (!persistent) return;
+    this.trace?.push('the process is killed');
+    if (this.#link !== undefined) this.#endLink(this.#link);
+    this.application.crash();
+    const { store, committedSession } = this.#runner;
+    this.#runner = this.#newRunner(new Map(store));
+    this.#runner.committedSession = committedSession;
+    if (this.#session !== committedSession) this.#forgetDeliveries();
+    this.#session = committedSession as BrokerSession | undefined;
+    this.engine = this.#newEngine();
+    const report = this.engine.restore(this.#runner.store, this.#now);
+    ensure(report.damaged.length === 0, `damaged: ${JSON.stringify(report.damaged)}`);
+    const restored = new Set([...this.engine.exchanges()].map(({ topic }) => topic));
+    for (const sent of this.application.unfinished()) if (!restored.has(sent.topic)) sent.forgotten = true;
+    // Taken back, and killed before that was committed.
+    for (const topic of restored) this.application.find(topic).outcome = undefined;
+    // PUBREC came, and the process was killed before that was committed.
+    for (const exchange of this.engine.exchanges()) {
+      if (exchange.phase !== 'awaitPubcomp') this.application.find(exchange.topic).releasedInSession = 0;
+    }
+  }
+
+  // -- Observing
+
+  #written(link: Link, packet: Packet): void {
+    this.trace?.push(`client sends ${describe(packet)}`);
+    link.toBroker.push(packet);
+    if (packet.type !== 'publish' || packet.qos === 0) return;
+    const sent = this.application.find(packet.topicName);
+    const session = this.#sessionNumber + 1;
+    ensure(packet.dup || sent.writtenInSession !== session, `${sent.topic} sent again without DUP [MQTT-3.3.1-1]`);
+    ensure(sent.releasedInSession !== session, `PUBLISH ${sent.topic} after its PUBREC [MQTT-4.3.3-6]`);
+    sent.writtenInSession = session;
+  }
+
+  #noteReleased(packetIdentifier: number): void {
+    for (const exchange of this.engine.exchanges()) {
+      if (exchange.packetIdentifier !== packetIdentifier || exchange.phase !== 'awaitPubrec' || !exchange.written)
+        continue;
+      this.application.find(exchange.topic).releasedInSession = this.#sessionNumber + 1;
+    }
+  }
+
+  #noteDoubtfulLoss(packetIdentifier: number): void {
+    for (const exchange of this.engine.exchanges()) {
+      if (exchange.packetIdentifier !== packetIdentifier || exchange.doubtOn === 0) continue;
+      const sent = this.application.find(exchange.topic);
+      sent.duplicatesAllowed = true;
+      sent.writtenInSession = 0;
+      sent.releasedInSession = 0;
+    }
+  }
+
+  // -- The broker's side of receiving
+
+  #brokerPublishes(random: Random): void {
+    const session = this.#session;
+    if (session === undefined) return;
+    const topic = `b/${this.#delivered}`;
+    this.#delivered += 1;
+    if (random.chance(25)) {
+      if (this.#link?.live === true) this.#link.broker_?.publishQoS0(topic);
+      return;
+    }
+    const qos = random.pick([1, 2] as const);
+    session.deliveries.push({
+      topic,
+      qos,
+      packetIdentifier: 0,
+      state: 'queued',
+      sentOn: 0,
+      sent: false,
+    });
+    // reliability.md, "Whose session it is", (b): after a doubt only DUP 0 tells a new message from one that is here.
+    if (qos === 1 || !this.application.ambiguous) this.#expected.set(topic, session);
+    this.#link?.broker_?.pump();
+  }
+
+  /** No more faults: everything has to come to its end. */
+  #quiesce(): void {
+    this.trace?.push('-- quiet');
+    const random = new Random(this.#scenario.seed);
+    this.#runner.commitAll(this.#session);
+    const calm = new Random(7);
+    for (let round = 0; round < 400; round += 1) {
+      this.#runner.room = true;
+      if (this.#link === undefined) this.#connect(calm);
+      this.engine.handleRoom(this.#now);
+      const link = this.#link;
+      if (link !== undefined) {
+        while (link.toBroker.length > 0) this.#brokerTakes(link, random);
+        for (let later = 0; later < 20; later += 1) link.broker_?.answerLater();
+        while (link.toClient.length > 0 && this.#link === link) this.#clientTakes(link);
+        link.broker_?.pump();
+      }
+      while (this.application.held.length > 0) this.#acknowledge(random);
+      this.#runner.commitAll(this.#session);
+      if (this.#isQuiet()) return this.#checkEnd();
+    }
+    this.#checkEnd();
+  }
+
+  #isQuiet(): boolean {
+    const link = this.#link;
+    if (link?.live !== true || link.toBroker.length > 0 || link.toClient.length > 0 || link.broker_?.idle !== true)
+      return false;
+    return this.engine.queued === 0 && this.engine.inflight === 0 && this.application.openRequests.size === 0;
+  }
+
+  #checkEnd(): void {
+    const link = this.#link;
+    ensure(link?.live === true && link.broker_ !== undefined, 'never connected');
+    for (const sent of this.application.unfinished()) ensure(false, `${sent.topic} has not ended`);
+    ensure(
+      this.engine.queued === 0 && this.engine.inflight === 0,
+      `queued ${this.engine.queued}, in flight ${this.engine.inflight}`,
+    );
+    ensure(this.engine.sendQuota === link.broker_.limits.receiveMaximum, 'a slot of the send quota is missing');
+    ensure(this.application.openRequests.size === 0, 'a request has not ended');
+    ensure(this.engine.pollTimeout() === undefined, 'a timeout without a message');
+    for (const topic of this.#expected.keys()) ensure(this.application.given.has(topic), `${topic} was never given`);
+    ensure(link.broker_.session.deliveries.length === 0, 'a delivery was never acknowledged');
+    this.#checkStore();
+  }
+
+  #checkStore(): void {
+    for (const key of this.#runner.store.keys()) {
+      // Identifiers that stay taken until the session ends, and incoming messages the broker has forgotten in a doubt.
+      const taken = key.startsWith('o/') && this.#runner.store.get(key)?.[1] === TAKEN_KIND;
+      const leftover = key !== 'meta' && !taken && !(key.startsWith('i/') && this.#doubted);
+      ensure(!leftover, `${key} is left in the store`);
+    }
+  }
+}
+
+const TAKEN_KIND = 0x74;
+
+function describe(packet: Packet): string {
+  const { type } = packet;
+  const identifier = 'packetIdentifier' in packet ? ` ${packet.packetIdentifier}` : '';
+  if (type === 'publish')
+    return `publish${identifier} ${packet.topicName} QoS ${packet.qos}${packet.dup ? ' DUP' : ''}`;
+  return 'reasonCode' in packet && packet.reasonCode !== 0
+    ? `${type}${identifier} 0x${packet.reasonCode.toString(16)}`
+    : `${type}${identifier}`;
+}
