@@ -30,21 +30,14 @@ export const systemClock: Clock = {
 
   setTimer(delayMs, callback, options) {
     if (delayMs === Number.POSITIVE_INFINITY) return () => undefined;
-    // Deadlines, not counted ticks: a chunk that fires late does not make the following ones late.
-    const dueAt = performance.now() + delayMs;
-    const unref = options?.unref === true;
-    let handle: unknown;
-    const arm = (): void => {
-      handle = startTimeout(
-        fire,
-        Math.min(Math.max(Math.ceil(dueAt - performance.now()), 0), LONGEST_TIMEOUT_MS),
-        unref,
-      );
+    const timer: Timer = {
+      dueAt: performance.now() + delayMs,
+      callback,
+      unref: options?.unref === true,
+      handle: undefined,
     };
-    // Also after an early wake-up: Node compares whole milliseconds of its loop's clock, which may be one ahead.
-    const fire = (): void => (performance.now() < dueAt ? arm() : callback());
-    arm();
-    return () => clearTimeout(handle as Parameters<typeof clearTimeout>[0]);
+    arm(timer);
+    return () => clearTimeout(timer.handle);
   },
 
   nextTurn(callback) {
@@ -59,9 +52,25 @@ export const systemClock: Clock = {
   },
 };
 
-function startTimeout(callback: () => void, delayMs: number, unref: boolean): unknown {
-  // Node hands out an object with `unref`, a browser a number.
-  const handle: number | { unref?: () => unknown } = setTimeout(callback, delayMs);
-  if (unref && typeof handle === 'object') handle.unref?.();
-  return handle;
+// One object and one closure a timer, since every idle connection has one.
+interface Timer {
+  /** Deadlines, not counted ticks: a chunk that fires late does not make the following ones late. */
+  readonly dueAt: number;
+  readonly callback: () => void;
+  readonly unref: boolean;
+  handle: ReturnType<typeof setTimeout> | undefined;
+}
+
+function arm(timer: Timer): void {
+  const leftMs = Math.min(Math.max(Math.ceil(timer.dueAt - performance.now()), 0), LONGEST_TIMEOUT_MS);
+  timer.handle = setTimeout(fire, leftMs, timer);
+  // A browser's handle is a number.
+  const handle: number | { unref?: () => unknown } = timer.handle;
+  if (timer.unref && typeof handle === 'object') handle.unref?.();
+}
+
+/** Also after an early wake-up: Node compares whole milliseconds of its loop's clock, which may be one ahead. */
+function fire(timer: Timer): void {
+  if (performance.now() < timer.dueAt) arm(timer);
+  else timer.callback();
 }

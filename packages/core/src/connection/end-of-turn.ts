@@ -30,7 +30,7 @@ function findNextTick(): NextTick | undefined {
   const host: unknown = Reflect.get(globalThis, 'process');
   if (typeof host !== 'object' || host === null || !('nextTick' in host)) return undefined;
   // What bundlers put in the place of Node's `process` counts ticks in their own way.
-  if ('browser' in host || typeof host.nextTick !== 'function') return undefined;
+  if (('browser' in host && host.browser === true) || typeof host.nextTick !== 'function') return undefined;
   // Node documents this signature; the further arguments are not used.
   const nextTick = host.nextTick as NextTick;
   return (callback) => nextTick(callback);

@@ -37,8 +37,13 @@ export class Inbox {
   /** HOT PATH. */
   push(chunk: Uint8Array): void {
     if (this.#dead) return;
-    this.#waiting.push(chunk);
-    if (!this.#stopped) this.#decode();
+    if (this.#stopped || this.#decoding) {
+      this.#waiting.push(chunk);
+    } else {
+      // Nothing waits: whatever stopped the decoding has let it run to the end of what was there.
+      this.#decoder.push(chunk);
+      this.#decode();
+    }
   }
 
   /** Holds packets back from here on, also those of the chunk that is being decoded. */

@@ -13,8 +13,11 @@ import type { PacketConnection } from './packet-connection.ts';
 export interface KeepAliveOptions {
   readonly clock: Clock;
   readonly counters: Counters;
+  /** In force for this connection; 0 for none. */
   readonly intervalMs: number;
   readonly pingTimeoutMs: number;
+  /** Nothing came in time. */
+  readonly condemn: () => void;
 }
 
 interface PingWaiter {
@@ -25,8 +28,8 @@ interface PingWaiter {
 export class KeepAlive {
   readonly #packets: PacketConnection;
   readonly #options: KeepAliveOptions;
-  readonly #condemn: () => void;
-  #reading = true;
+  /** Nothing is read before somebody is there to take it. */
+  #reading = false;
   /** Reading began anew: silence from before does not count. */
   #readingSince: number;
   #stopped = false;
@@ -47,10 +50,9 @@ export class KeepAlive {
   #waiters: PingWaiter[] = [];
   #awaitedPing = 0;
 
-  constructor(packets: PacketConnection, options: KeepAliveOptions, condemn: () => void) {
+  constructor(packets: PacketConnection, options: KeepAliveOptions) {
     this.#packets = packets;
     this.#options = options;
-    this.#condemn = condemn;
     this.#readingSince = options.clock.now();
     this.#decide();
   }
@@ -140,7 +142,7 @@ export class KeepAlive {
     this.#look();
     if (decideKeepAlive(this.#state(), this.#options.clock.now()).action !== 'condemn') return this.#decide();
     this.#options.counters.pingTimeouts++;
-    this.#condemn();
+    this.#options.condemn();
   }
 
   /** Takes note of what happened since the last look: packets pass without telling. */

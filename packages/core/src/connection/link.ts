@@ -74,13 +74,17 @@ export class Link implements PacketConnectionHandlers {
     // [MQTT-3.1.2-21], [MQTT-3.2.2-21]: the broker's value governs this connection.
     const intervalMs = (connack.properties?.serverKeepAlive ?? options.keepAlive) * 1000;
     const pingTimeoutMs = effectivePingTimeoutMs(options.pingTimeoutMs, intervalMs);
-    const { clock, counters } = options;
-    this.#keepAlive = new KeepAlive(packets, { clock, counters, intervalMs, pingTimeoutMs }, () => {
-      const error = mqttError('PING_TIMEOUT', `Nothing came from the broker within ${pingTimeoutMs} ms of PINGREQ`);
-      // No DISCONNECT: there is nobody to read it.
-      this.#over({ error, orderly: false, local: true });
+    this.#keepAlive = new KeepAlive(packets, {
+      clock: options.clock,
+      counters: options.counters,
+      intervalMs,
+      pingTimeoutMs,
+      condemn: () => {
+        const error = mqttError('PING_TIMEOUT', `Nothing came from the broker within ${pingTimeoutMs} ms of PINGREQ`);
+        // No DISCONNECT: there is nobody to read it.
+        this.#over({ error, orderly: false, local: true });
+      },
     });
-    this.#keepAlive.pause();
     this.#reauthentication = new Reauthentication(options.authenticator, options.requestProblemInformation, this);
   }
 

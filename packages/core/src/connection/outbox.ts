@@ -237,16 +237,22 @@ export class Outbox {
 
   /** Moves what the open buffer holds to the queue. */
   #seal(): void {
+    const segment = this.#takeOpen();
+    if (segment) this.#queue.push(segment);
+  }
+
+  #takeOpen(): Segment | undefined {
     const buffer = this.#open;
-    if (!buffer || this.#end === 0) return;
-    this.#queue.push({
+    if (!buffer || this.#end === 0) return undefined;
+    const segment = {
       bytes: buffer.subarray(0, this.#end),
       buffer,
       acknowledgementBytes: this.#openAcknowledgements,
-    });
+    };
     this.#open = undefined;
     this.#end = 0;
     this.#openAcknowledgements = 0;
+    return segment;
   }
 
   /** Writes in order while the window allows. A connection may call `written`, or close, inside `write`. */
@@ -258,8 +264,7 @@ export class Outbox {
       while (!this.#closed) {
         const full = this.#writesOpen >= WINDOW_WRITES || this.#handedOver - this.#written >= WINDOW_BYTES;
         if (full && !all) break;
-        if (this.#queue.length === 0) this.#seal();
-        const segment = this.#queue.shift();
+        const segment = this.#queue.shift() ?? this.#takeOpen();
         if (!segment) break;
         wrote = true;
         this.#write(segment);

@@ -20,9 +20,10 @@ export class SocketConnection implements Connection {
     socket.on('error', (error) => {
       this.#error = error;
     });
-    // The peer's FIN. Not 'close', which waits until everything unsent is written to a peer that has stopped listening.
-    socket.on('end', () => this.#end());
-    socket.on('close', () => this.#end());
+    const end = (): void => this.#end();
+    // The peer's FIN. Not only 'close', which waits until everything unsent is written to a peer that has stopped listening.
+    socket.on('end', end);
+    socket.on('close', end);
   }
 
   start(handlers: ConnectionHandlers): void {
