@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Our declarations name `AsyncDisposable`, and a program may be compiled without that library.
+/// <reference lib="esnext.disposable" preserve="true" />
 
 export { isValidTopicFilter, isValidTopicName, ReasonCode, reasonCodeName, topicMatches } from '@mqttv5/wire';
 export type { Bytes, QoS, RetainHandling, UserProperties } from '@mqttv5/wire';
