@@ -71,8 +71,10 @@ export class InboundFlow {
     if (known.qos !== packet.qos) return false;
     if (known.arrivedOn === connection.number) return true;
     // From before a doubt: a broker that has begun anew since uses its identifiers anew. On the connection that resumed in
-    // doubt only its DUP tells; later a new message can carry DUP too, and at QoS 1 twice is better than never.
-    if (known.doubts < this.doubts) return packet.dup && (packet.qos === 2 || connection.inDoubt);
+    // doubt its DUP tells; later a new message can carry DUP too, and at QoS 1 twice is better than never.
+    if (known.doubts < this.doubts) {
+      return packet.dup && (packet.qos === 2 || (connection.inDoubt && known.doubts === this.doubts - 1));
+    }
     return packet.dup || packet.qos === 2;
   }
 

@@ -7,6 +7,7 @@ import type { AckReasonCode } from '../../src/api/receive.ts';
 import type {
   ControlRequest,
   InboundExchange,
+  ProducerRef,
   PublishExchange,
   PublishOutcome,
   RequestOutcome,
@@ -29,6 +30,9 @@ export interface Sent {
   releasedInSession: number;
   /** A session in doubt has lost it at the broker: it may be there twice. */
   duplicatesAllowed: boolean;
+  readonly ref: ProducerRef | undefined;
+  /** Its producer has settled. */
+  released: boolean;
   /** The process that accepted it was killed before its record was committed. */
   forgotten: boolean;
 }
@@ -47,28 +51,43 @@ export class ModelApplication implements Ledger {
   readonly #givenAtQoS2 = new Set<string>();
   /** Every topic ever given. */
   readonly given: Set<string> = new Set();
+  /** Every seventh message is one the broker cannot stand. */
+  readonly poison: boolean;
   /** A doubt turned out to be justified: what QoS 2 promises for one session does not hold for two that look alike. */
   ambiguous = false;
   readonly openRequests: Set<ControlRequest> = new Set();
   /** Order of the newest QoS 1 or 2 PUBLISH that arrived on each connection of now. */
   #lastArrived = 0;
+  /** Of the newest first transmission at QoS 1 or 2, and of the newest QoS 0. */
   #lastFirst = 0;
+  #lastQoS0 = 0;
 
-  accept(topic: string, qos: 0 | 1 | 2, exchange: PublishExchange | undefined): void {
+  constructor(poison: boolean) {
+    this.poison = poison;
+  }
+
+  isPoison(topic: string): boolean {
+    return this.poison && Number(topic.slice(2)) % 7 === 3;
+  }
+
+  accept(topic: string, qos: 0 | 1 | 2, ref: ProducerRef | undefined): Sent {
     const order = this.sent.size + 1;
-    const outcome: PublishOutcome | undefined = exchange === undefined ? { result: { reasonCode: 0 } } : undefined;
-    this.sent.set(topic, {
+    const sent: Sent = {
       order,
       topic,
       qos,
-      exchange,
-      outcome,
+      exchange: undefined,
+      outcome: undefined,
       taken: 0,
       writtenInSession: 0,
       releasedInSession: 0,
       duplicatesAllowed: false,
+      ref,
+      released: false,
       forgotten: false,
-    });
+    };
+    this.sent.set(topic, sent);
+    return sent;
   }
 
   find(topic: string): Sent {
@@ -93,6 +112,8 @@ export class ModelApplication implements Ledger {
       return;
     }
     const { delivery, code } = outcome.error;
+    const blamed = code === 'REJECTED_BY_DISCONNECT';
+    ensure(!blamed || !this.poison || this.isPoison(sent.topic), `${sent.topic} was given up and is innocent`);
     ensure(delivery !== undefined, `${sent.topic} ended with ${code} and without delivery`);
     // These two are always "notSent": they speak of the exchange that ends, not of one in a session that was lost.
     const always = code === 'MESSAGE_EXPIRED' || code === 'PACKET_TOO_LARGE';
@@ -110,6 +131,7 @@ export class ModelApplication implements Ledger {
   newConnection(): void {
     this.#lastArrived = 0;
     this.#lastFirst = 0;
+    this.#lastQoS0 = 0;
   }
 
   taken(topic: string, qos: number, session: BrokerSession): void {
@@ -124,8 +146,9 @@ export class ModelApplication implements Ledger {
   arrived(packet: PublishPacket, topic: string): void {
     const sent = this.find(topic);
     if (packet.qos === 0) {
-      // V-029: nobody overtakes an earlier QoS 0, and nobody does among QoS 0.
-      ensure(sent.order > this.#lastFirst, `${topic} (QoS 0) overtaken`);
+      // V-029: neither a later QoS 1 or 2 overtakes it nor a later QoS 0.
+      ensure(sent.order > this.#lastFirst && sent.order > this.#lastQoS0, `${topic} (QoS 0) overtaken`);
+      this.#lastQoS0 = sent.order;
       sent.taken += 1;
       return;
     }
@@ -133,7 +156,7 @@ export class ModelApplication implements Ledger {
     if (sent.duplicatesAllowed) return;
     ensure(sent.order > this.#lastArrived, `${topic} out of order`);
     this.#lastArrived = sent.order;
-    if (!packet.dup) this.#lastFirst = Math.max(this.#lastFirst, 0);
+    if (!packet.dup) this.#lastFirst = sent.order;
   }
 
   // -- What the client delivers

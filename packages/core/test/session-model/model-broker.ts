@@ -55,8 +55,12 @@ export interface SessionDirectory {
 export interface Ledger {
   /** Times a broker took ownership. */
   taken(topic: string, qos: number, session: BrokerSession): void;
-  /** A PUBLISH of QoS 1 or 2 has arrived: the order of arrivals is the client's order. */
+  /** A PUBLISH has arrived: the order of arrivals is the client's order. */
   arrived(packet: PublishPacket, topic: string): void;
+  /** A doubt was justified: a broker may hold flows of another session under the identifiers of this one. */
+  readonly ambiguous: boolean;
+  /** The broker cannot stand it. */
+  isPoison(topic: string): boolean;
 }
 
 export interface BrokerLimits {
@@ -92,7 +96,8 @@ export class BrokerConnection {
   readonly #awaitingPubrec: number[] = [];
   /** Answers the broker takes its time with. */
   readonly #later: Packet[] = [];
-  #answeredSubscribes = 0;
+  /** It has sent DISCONNECT. */
+  #closed = false;
 
   constructor(
     number: number,
@@ -116,6 +121,7 @@ export class BrokerConnection {
   }
 
   handle(packet: Packet): void {
+    if (this.#closed) return;
     switch (packet.type) {
       case 'publish':
         return this.#handlePublish(packet);
@@ -137,6 +143,7 @@ export class BrokerConnection {
 
   /** One answer that was put off. */
   answerLater(): void {
+    if (this.#closed) return;
     const packet = this.#later.shift();
     if (packet !== undefined) this.#reply(packet);
   }
@@ -161,6 +168,11 @@ export class BrokerConnection {
     ensure(packet.qos <= this.limits.maximumQoS, `PUBLISH ${topic} above Maximum QoS`);
     this.#ledger.arrived(packet, topic);
     if (packet.qos === 0) return;
+    if (this.#ledger.isPoison(topic)) {
+      this.#closed = true;
+      this.#send({ type: 'disconnect', reasonCode: PAYLOAD_FORMAT_INVALID });
+      return;
+    }
     const { packetIdentifier } = packet;
     this.#open.add(packetIdentifier);
     ensure(
@@ -175,8 +187,11 @@ export class BrokerConnection {
     }
     const known = this.session.received.get(packetIdentifier);
     if (known !== undefined) {
-      ensure(known === topic, `identifier ${packetIdentifier} of ${known} used for ${topic}`);
-      ensure(packet.dup, `${topic} repeated without DUP`);
+      const { ambiguous } = this.#ledger;
+      ensure(ambiguous || known === topic, `identifier ${packetIdentifier} of ${known} used for ${topic}`);
+      ensure(ambiguous || packet.dup, `${topic} repeated without DUP`);
+      // Two sessions look alike, and this is how a message gets lost between them: nobody can tell.
+      if (known !== topic) this.#ledger.taken(topic, 1, this.session);
       this.#answer({ type: 'pubrec', packetIdentifier, reasonCode: 0x00 });
       return;
     }
@@ -205,7 +220,6 @@ export class BrokerConnection {
 
   #handleRequest(packet: SubscribePacket | UnsubscribePacket): void {
     const { packetIdentifier } = packet;
-    this.#answeredSubscribes += 1;
     if (packet.type === 'subscribe')
       this.#answer({ type: 'suback', packetIdentifier, reasonCodes: packet.filters.map(() => 1) });
     else this.#answer({ type: 'unsuback', packetIdentifier, reasonCodes: packet.topicFilters.map(() => 0) });
@@ -215,6 +229,7 @@ export class BrokerConnection {
 
   /** Sends what is due: after a resumption what is unanswered, then what is queued, within the client's Receive Maximum. */
   pump(): void {
+    if (this.#closed) return;
     for (const delivery of this.session.deliveries) {
       if (delivery.sentOn === this.number) continue;
       if (delivery.state === 'pubrel') {
@@ -338,4 +353,5 @@ export function connackOf(sessionPresent: boolean, assigned: string | undefined)
   return packet;
 }
 
+const PAYLOAD_FORMAT_INVALID = 0x99;
 const EMPTY = new Uint8Array(0);

@@ -22,6 +22,8 @@ type Release =
 
 interface Batch {
   readonly operations: SessionOperation[];
+  /** First records of new publishes, by the index of their operation. */
+  readonly firstPuts: Map<number, PublishExchange>;
   readonly releases: Release[];
   /** Where the client is at the end of the turn: what a process that finds this batch in the store believes. */
   session: unknown;
@@ -33,13 +35,14 @@ export interface RunnerHooks {
   deliver(packet: PublishPacket, topic: string, exchange: InboundExchange | undefined): void;
   settled(exchange: PublishExchange, outcome: PublishOutcome): void;
   answered(request: ControlRequest, outcome: RequestOutcome): void;
+  firstPutFailed(exchange: PublishExchange): void;
 }
 
 export class ModelRunner implements SessionEffects {
   readonly #hooks: RunnerHooks;
   readonly #persistent: boolean;
   readonly store: Map<string, Uint8Array>;
-  #staged: Batch = { operations: [], releases: [], session: undefined };
+  #staged: Batch = { operations: [], firstPuts: new Map(), releases: [], session: undefined };
   /** Of the newest commit. */
   committedSession: unknown;
   readonly #pending: Batch[] = [];
@@ -61,19 +64,21 @@ export class ModelRunner implements SessionEffects {
     const batch = this.#staged;
     if (batch.operations.length === 0 && batch.releases.length === 0) return;
     batch.session = session;
-    this.#staged = { operations: [], releases: [], session: undefined };
+    this.#staged = { operations: [], firstPuts: new Map(), releases: [], session: undefined };
     this.#pending.push(batch);
   }
 
-  /** One commit succeeds. */
-  commit(): void {
+  /** One commit; with `full` there is no space for new publishes, and their first records are left out of it. */
+  commit(full = false): void {
     const batch = this.#pending.shift();
     if (batch === undefined) return;
-    for (const operation of batch.operations) {
+    for (const [index, operation] of batch.operations.entries()) {
+      if (full && batch.firstPuts.has(index)) continue;
       if (operation.type === 'put') this.store.set(operation.key, operation.value);
       else this.store.delete(operation.key);
     }
     this.committedSession = batch.session;
+    if (full) for (const exchange of batch.firstPuts.values()) this.#hooks.firstPutFailed(exchange);
     for (const release of batch.releases) this.#release(release);
   }
 
@@ -131,8 +136,9 @@ export class ModelRunner implements SessionEffects {
     return this.room;
   }
 
-  persist(operation: SessionOperation): void {
+  persist(operation: SessionOperation, firstPutOf?: PublishExchange): void {
     ensure(this.#persistent, 'an operation without a store');
+    if (firstPutOf !== undefined) this.#staged.firstPuts.set(this.#staged.operations.length, firstPutOf);
     this.#staged.operations.push(operation);
   }
 

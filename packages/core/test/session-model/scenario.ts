@@ -17,6 +17,8 @@ export interface Scenario {
   /** Brokers that share sessions are one cluster. */
   readonly shared: boolean;
   readonly maximumQoS: QoS;
+  /** Some messages make the broker end the connection; nothing else is ever blamed. */
+  readonly poison: boolean;
   /** Commits take a while. */
   readonly slowStore: boolean;
   readonly steps: readonly number[];
@@ -53,6 +55,7 @@ export function scenario(seed: number): Scenario {
     brokerIdentifiers: 3 + random.below(10),
     shared: random.chance(35),
     maximumQoS: random.chance(85) ? 2 : 1,
+    poison: random.chance(15),
     slowStore: random.chance(60),
     steps: Array.from({ length: STEPS }, () => random.uint32()),
   };

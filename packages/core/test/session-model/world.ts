@@ -7,8 +7,8 @@ import type { AckReasonCode } from '../../src/api/receive.ts';
 import type { ControlRequest, OutboundMessage, PublishExchange } from '../../src/session/effects.ts';
 import { newSuspicion } from '../../src/session/effects.ts';
 import { SessionEngine } from '../../src/session/engine.ts';
-import { isMqttError } from '../../src/errors.ts';
-import { ModelApplication } from './model-application.ts';
+import { isMqttError, StoreError } from '../../src/errors.ts';
+import { ModelApplication, type Sent } from './model-application.ts';
 import {
   BrokerConnection,
   type BrokerLimits,
@@ -44,7 +44,7 @@ type Step = [weight: number, run: (random: Random) => void];
 
 export class World {
   readonly #scenario: Scenario;
-  readonly application: ModelApplication = new ModelApplication();
+  readonly application: ModelApplication;
   engine: SessionEngine;
   #runner: ModelRunner;
   #link: Link | undefined;
@@ -67,6 +67,7 @@ export class World {
 
   constructor(scenario: Scenario) {
     this.#scenario = scenario;
+    this.application = new ModelApplication(scenario.poison);
     const directory = (): SessionDirectory => ({ sessions: new Map(), nextTag: 0 });
     const first = directory();
     this.#directories = scenario.shared ? [first, first] : [first, { sessions: new Map(), nextTag: 1_000_000 }];
@@ -86,6 +87,12 @@ export class World {
         application.settled(exchange, outcome);
       },
       answered: application.answered.bind(application),
+      firstPutFailed: (exchange: PublishExchange) => {
+        const error = new StoreError('no space left', { delivery: 'notSent' });
+        // A producer is told by the rejection itself. It may have ended otherwise before.
+        if (!exchange.settled) application.find(exchange.topic).released = true;
+        this.engine.rejectFirstPut(exchange, error, this.#now);
+      },
     };
     return new ModelRunner(hooks, this.#scenario.settings.persistent, store);
   }
@@ -127,7 +134,8 @@ export class World {
       [10, (random) => this.#brokerPublishes(random)],
       [16, (random) => this.#acknowledge(random)],
       [8, (random) => this.#connect(random)],
-      [12, () => this.#runner.commit()],
+      [12, (random) => this.#runner.commit(random.chance(4))],
+      [4, (random) => this.#release(random)],
       [6, () => this.#link?.broker_?.answerLater()],
       [4, (random) => this.#request(random)],
       [2, (random) => this.#withdraw(random)],
@@ -153,14 +161,13 @@ export class World {
       retain: false,
       properties: random.chance(15) ? { messageExpiryInterval: random.below(6) } : undefined,
     };
-    this.trace?.push(`publish ${topic} QoS ${qos}`);
-    // Announced first: it may leave within the call.
+    const ref = qos > 0 && random.chance(25) ? { queueId: 'queue', sequence: this.#published } : undefined;
+    this.trace?.push(`publish ${topic} QoS ${qos}${ref === undefined ? '' : ' with Ref'}`);
     this.#published += 1;
-    this.application.accept(topic, qos, undefined);
-    const sent = this.application.find(topic);
-    sent.outcome = undefined;
+    // Announced first: it may leave within the call.
+    const sent = this.application.accept(topic, qos, ref);
     try {
-      const exchange = engine.publish(message, this.#now);
+      const exchange = engine.publish({ ...message, ref }, this.#now);
       sent.exchange = exchange;
       if (exchange === undefined) {
         sent.qos = 0;
@@ -170,7 +177,25 @@ export class World {
       if (!isMqttError(error)) throw error;
       ensure(error.delivery === 'notSent' && sent.taken === 0, `${topic} thrown with ${error.delivery}`);
       sent.outcome = { error };
+      sent.released = true;
     }
+  }
+
+  /** A producer has settled an outcome durably. */
+  #release(random: Random): void {
+    const ended = [...this.application.sent.values()].filter((sent) => isCompleted(sent));
+    if (ended.length > 0) this.#releaseOne(random.pick(ended));
+  }
+
+  #releaseOne(sent: Sent): void {
+    const { ref, topic } = sent;
+    if (ref === undefined) return;
+    const found = this.engine.adopt(ref);
+    ensure(found !== undefined && 'completed' in found, `the outcome of ${topic} is not kept`);
+    ensure(found.completed.error?.code === sent.outcome?.error?.code, `${topic} has another outcome`);
+    this.engine.releaseCompleted(ref);
+    ensure(this.engine.adopt(ref) === undefined, `the outcome of ${topic} is kept for ever`);
+    sent.released = true;
   }
 
   #withdraw(random: Random): void {
@@ -183,7 +208,10 @@ export class World {
     const withdrawn = this.engine.withdraw(exchange, this.#now);
     this.trace?.push(`withdraw ${sent.topic}: ${withdrawn}`);
     ensure(withdrawn === !written, `${sent.topic} withdrawn: ${withdrawn}, written: ${written}`);
-    if (withdrawn) sent.outcome = { result: { reasonCode: -1 } };
+    if (withdrawn) {
+      sent.outcome = { result: { reasonCode: -1 } };
+      sent.released = true;
+    }
   }
 
   #acknowledge(random: Random): void {
@@ -334,6 +362,11 @@ export class World {
       this.#clientConnects(link, packet);
       return;
     }
+    if (packet.type === 'disconnect') {
+      this.trace?.push(`client receives ${describe(packet)}`);
+      this.#lose(link, { orderly: false, reasonCode: packet.reasonCode });
+      return;
+    }
     if (packet.type === 'pubrec' && packet.reasonCode < 0x80) this.#noteReleased(packet.packetIdentifier);
     if (packet.type === 'pubcomp' && packet.reasonCode === 0x92) this.#noteDoubtfulLoss(packet.packetIdentifier);
     this.trace?.push(`client receives ${describe(packet)}`);
@@ -404,13 +437,13 @@ export class World {
     // What was on its way may still arrive, on either side.
     for (let count = random.below(link.toBroker.length + 1); count > 0; count -= 1) this.#brokerTakes(link, random);
     for (let count = random.below(link.toClient.length + 1); count > 0; count -= 1) this.#clientTakes(link);
-    this.#lose(link, { orderly: random.chance(20) });
+    this.#lose(link, { orderly: !this.#scenario.poison && random.chance(20) });
   }
 
   #disconnectedByBroker(random: Random): void {
     const link = this.#link;
     if (link?.live !== true) return;
-    const reasonCode = random.pick([0x81, 0x82, 0x8b, 0x97, 0x95]);
+    const reasonCode = this.#scenario.poison ? 0x8b : random.pick([0x81, 0x82, 0x8b, 0x97, 0x95]);
     this.trace?.push(`DISCONNECT ${reasonCode}`);
     this.#lose(link, { orderly: false, reasonCode });
   }
@@ -478,12 +511,40 @@ export class World {
     const report = this.engine.restore(this.#runner.store, this.#now);
     ensure(report.damaged.length === 0, `damaged: ${JSON.stringify(report.damaged)}`);
     const restored = new Set([...this.engine.exchanges()].map(({ topic }) => topic));
-    for (const sent of this.application.unfinished()) if (!restored.has(sent.topic)) sent.forgotten = true;
+    for (const sent of this.application.unfinished()) {
+      const completed = sent.ref !== undefined && this.engine.adopt(sent.ref) !== undefined;
+      if (!restored.has(sent.topic) && !completed) sent.forgotten = true;
+    }
     // Taken back, and killed before that was committed.
-    for (const topic of restored) this.application.find(topic).outcome = undefined;
+    for (const topic of restored) {
+      const sent = this.application.find(topic);
+      sent.outcome = undefined;
+      sent.released = false;
+    }
+    this.#adopt();
     // PUBREC came, and the process was killed before that was committed.
     for (const exchange of this.engine.exchanges()) {
       if (exchange.phase !== 'awaitPubcomp') this.application.find(exchange.topic).releasedInSession = 0;
+    }
+  }
+
+  /** Producers of the new process ask for what became of their messages (I-09, Q-07). */
+  #adopt(): void {
+    for (const sent of this.application.sent.values()) {
+      const { ref, topic } = sent;
+      if (ref === undefined || sent.forgotten) continue;
+      const found = this.engine.adopt(ref);
+      if (found === undefined) {
+        ensure(sent.released || sent.outcome === undefined, `the outcome of ${topic} did not survive`);
+        // Not even its record was committed.
+        sent.released = true;
+      } else if ('open' in found) {
+        ensure(found.open.topic === topic, `${topic} adopts ${found.open.topic}`);
+      } else {
+        // Whether it was reported or released before the kill: nobody can know.
+        sent.outcome = found.completed;
+        sent.released = false;
+      }
     }
   }
 
@@ -562,6 +623,8 @@ export class World {
       }
       while (this.application.held.length > 0) this.#acknowledge(random);
       this.#runner.commitAll(this.#session);
+      for (const sent of this.application.sent.values()) if (isCompleted(sent)) this.#releaseOne(sent);
+      this.#runner.commitAll(this.#session);
       if (this.#isQuiet()) return this.#checkEnd();
     }
     this.#checkEnd();
@@ -601,6 +664,11 @@ export class World {
 }
 
 const TAKEN_KIND = 0x74;
+
+/** Ended, and its producer has not settled yet. */
+function isCompleted({ ref, outcome, released, forgotten }: Sent): boolean {
+  return ref !== undefined && outcome !== undefined && !released && !forgotten;
+}
 
 function describe(packet: Packet): string {
   const { type } = packet;
