@@ -131,7 +131,7 @@ describe('from a client', () => {
     publisher.publish('no', 'x', { qos: 1, packetIdentifier: 1 });
     expect(await publisher.expect('puback')).toMatchObject({
       reasonCode: 0x87,
-      properties: { reasonString: 'publishing to no is refused' },
+      properties: { reasonString: 'refused: publishing to no' },
     });
     publisher.publish('no', 'x', { qos: 2, packetIdentifier: 2 });
     expect((await publisher.expect('pubrec')).reasonCode).toBe(0x87);

@@ -101,6 +101,7 @@ export interface Redirection {
  *
  * - nothing (`undefined`): it goes its way
  * - a packet: that one is processed or sent instead
+ * - bytes, for an outgoing packet only: they are sent instead, whatever they are
  * - `"discard"`: it is thrown away. Of an outgoing PUBLISH the broker still waits for the acknowledgement
  * - a number: the client gets DISCONNECT with this Reason Code (before CONNACK: CONNACK) and the connection ends
  * - `"cut"`: the connection is cut off abruptly, and the packet with it
@@ -108,7 +109,7 @@ export interface Redirection {
  * - a promise of any of these: an outgoing packet waits for it while later ones overtake it; an incoming one holds up
  *   everything that follows it on that connection
  *
- * A throw is a number: 0x83.
+ * A throw, and a packet that cannot be encoded, are a number: 0x83.
  *
  * @example Acknowledge the third QoS 1 message only when told to, and never answer a PINGREQ
  * ```ts
@@ -128,7 +129,7 @@ export type Intercept = (
 ) => MaybePromise<InterceptAction | void>;
 
 /** See {@link Intercept}. */
-export type InterceptAction = Packet | number | 'discard' | 'cut' | 'cutAfter';
+export type InterceptAction = Packet | Uint8Array | number | 'discard' | 'cut' | 'cutAfter';
 
 /**
  * The broker's side of one Authentication Method. One object serves all clients; what an exchange has to remember

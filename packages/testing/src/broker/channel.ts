@@ -29,7 +29,7 @@ export interface Stage {
 export class Channel {
   stage: Stage;
   limits: PacketLimits = { maximumPacketSize: undefined, problemInformation: true };
-  /** When the last packet came, by the broker's clock. */
+  /** When the last packet came, by the broker's clock: that of its chunk, as packets of one chunk come together. */
   lastHeard: number;
   /** Resolves when nothing is left of the connection. */
   readonly gone: Promise<void>;
@@ -116,11 +116,17 @@ export class Channel {
       void this.#intercepted('out', last, (action) => {
         if (action === 'cut') this.#link.destroy();
         // It ends the connection already: a code can add nothing.
+        else if (action instanceof Uint8Array) this.#outbox.push(action);
         else if (action !== 'discard') this.#transmit(typeof action === 'object' ? action : last);
         finish();
       });
     }
     stage.closed();
+  }
+
+  /** The broker closes: a last packet that the hook still holds is not waited for. */
+  giveUp(): void {
+    if (this.#state === 'closing') this.#link.end();
   }
 
   /** Ends the connection abruptly. */
@@ -147,6 +153,7 @@ export class Channel {
   }
 
   #pump(): void {
+    let heard = false;
     while (this.#state === 'open') {
       let packet: Packet | undefined;
       try {
@@ -157,7 +164,8 @@ export class Channel {
         return;
       }
       if (packet === undefined) return;
-      this.lastHeard = this.#settings.clock.now();
+      if (!heard) this.lastHeard = this.#settings.clock.now();
+      heard = true;
       const pending = this.#receive(packet);
       if (pending !== undefined) {
         this.#waitFor(pending);
@@ -185,6 +193,10 @@ export class Channel {
   #receiveAs(packet: Packet, action: InterceptAction | undefined): void | Promise<void> {
     if (this.#state !== 'open' || action === 'discard') return undefined;
     if (action === 'cut') return this.cut();
+    if (action instanceof Uint8Array) {
+      const error = new TypeError('bytes can only replace an outgoing packet');
+      return this.stage.fail(failed(this.#settings, 'intercept', error), error.message);
+    }
     if (typeof action === 'number') return this.stage.fail(action, 'ended by the intercept hook');
     const pending = this.stage.handle(typeof action === 'object' ? action : packet);
     if (action !== 'cutAfter') return pending;
@@ -196,7 +208,10 @@ export class Channel {
     if (this.#state !== 'open' || action === 'discard') return;
     if (action === 'cut') this.cut();
     else if (typeof action === 'number') this.stage.fail(action, 'ended by the intercept hook');
-    else {
+    else if (action instanceof Uint8Array) {
+      this.#outbox.push(action);
+      this.stage.sent(packet);
+    } else {
       this.#transmit(typeof action === 'object' ? action : packet);
       if (action === 'cutAfter') this.#cutFlushed();
     }
@@ -228,8 +243,21 @@ export class Channel {
     return apply(answer ?? undefined);
   }
 
+  /** The broker's own packets are legal; one that is not has something of the program in it, a hook's answer maybe. */
+  #encoded(packet: Packet): Uint8Array | undefined | 'illegal' {
+    try {
+      return fit(packet, this.limits);
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      const reasonCode = failed(this.#settings, `encoding ${packet.type}`, error);
+      if (this.#state === 'open') this.stage.fail(reasonCode, error.message);
+      return 'illegal';
+    }
+  }
+
   #transmit(packet: Packet): void {
-    const bytes = fit(packet, this.limits);
+    const bytes = this.#encoded(packet);
+    if (bytes === 'illegal') return;
     if (bytes === undefined) {
       this.#settings.logger?.info(`${packet.type} is too large for ${this.stage.client.clientId} and was dropped`);
       return;

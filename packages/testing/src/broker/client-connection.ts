@@ -9,11 +9,13 @@ import { askAuthorize } from './ask.ts';
 import { AuthExchange, refusalCode } from './auth-exchange.ts';
 import type { BrokerState } from './broker-state.ts';
 import type { Channel, Stage } from './channel.ts';
-import { isServerDisconnect, serverDisconnect } from './close-codes.ts';
+import { serverDisconnect } from './close-codes.ts';
 import type { AckOutcome, Copy, Delivery } from './deliveries.ts';
 import { KeepAlive } from './keep-alive.ts';
+import { disconnectPacket } from './legal.ts';
 import { messageFromPublish } from './message.ts';
 import { OutboundPublishes } from './outbound-publishes.ts';
+import { reasonString } from './reason-string.ts';
 import type { Session, SessionChannel } from './session.ts';
 import { handleSubscribe, handleUnsubscribe } from './subscribing.ts';
 import { InboundAliases } from './topic-aliases.ts';
@@ -97,7 +99,7 @@ export class ClientConnection implements Stage, SessionChannel {
   /** §4.13.1: the client hears why, then the connection is closed [MQTT-4.13.1-1]. */
   fail(reasonCode: number, message: string): void {
     this.#broker.settings.logger?.info(`disconnecting ${this.#session.clientId}: ${message}`, { reasonCode });
-    this.disconnect(serverDisconnect(reasonCode), { reasonString: message });
+    this.disconnect(serverDisconnect(reasonCode), { reasonString: reasonString(message) });
   }
 
   /** A publish is open until its last answer has really gone out; a held acknowledgement keeps it open. */
@@ -118,16 +120,7 @@ export class ClientConnection implements Stage, SessionChannel {
   disconnect(reasonCode: number, options: BrokerDisconnectOptions = {}): void {
     // [MQTT-3.14.0-1]: not before CONNACK; a client whose CONNACK is being held learns nothing.
     if (!this.#begun) return this.#channel.close();
-    const { reasonString, serverReference, userProperties } = options;
-    return this.#channel.close({
-      type: 'disconnect',
-      reasonCode: isServerDisconnect(reasonCode) ? reasonCode : ReasonCode.ImplementationSpecificError,
-      properties: {
-        ...(reasonString === undefined ? {} : { reasonString }),
-        ...(serverReference === undefined ? {} : { serverReference }),
-        ...(userProperties === undefined ? {} : { userProperties }),
-      },
-    });
+    return this.#channel.close(disconnectPacket(reasonCode, options));
   }
 
   cut(): void {
@@ -163,7 +156,7 @@ export class ClientConnection implements Stage, SessionChannel {
     }
     let reasonCode = askAuthorize(settings, { clientId, username, action: 'publish', topic: topicName });
     if (reasonCode === 0) {
-      const receivers = router.route(messageFromPublish(packet, topicName, clientId, settings.clock.now()));
+      const receivers = router.route(messageFromPublish(packet, topicName, clientId, settings.clock));
       if (receivers === 0) reasonCode = ReasonCode.NoMatchingSubscribers;
     }
     if (qos === 0) return;
@@ -171,7 +164,7 @@ export class ClientConnection implements Stage, SessionChannel {
     const answer = {
       packetIdentifier,
       reasonCode: refused ? publishRefusal(reasonCode) : reasonCode,
-      ...(refused ? { properties: { reasonString: `publishing to ${topicName} is refused` } } : {}),
+      ...(refused ? { properties: { reasonString: reasonString(`refused: publishing to ${topicName}`) } } : {}),
     };
     if (qos === 1) {
       this.#channel.send({ type: 'puback', ...answer });
@@ -190,9 +183,6 @@ export class ClientConnection implements Stage, SessionChannel {
     }
     if (packet.retain && !limits.retainAvailable) {
       return this.#violation(ReasonCode.RetainNotSupported, 'RETAIN 1 without retained messages');
-    }
-    if (packet.properties?.subscriptionIdentifiers !== undefined) {
-      return this.#violation(ReasonCode.ProtocolError, 'a Subscription Identifier on a client PUBLISH'); // §3.3.4
     }
     const topicName = this.#aliases.resolve(packet);
     if (typeof topicName === 'number') return this.#violation(topicName, 'Topic Alias out of range or unknown');

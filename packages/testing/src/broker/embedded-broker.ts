@@ -9,6 +9,7 @@ import type { Broker, BrokerClient, BrokerDisconnectOptions } from './api.ts';
 import type { BrokerState } from './broker-state.ts';
 import { Channel } from './channel.ts';
 import { isServerDisconnect } from './close-codes.ts';
+import { assertLegal, disconnectPacket } from './legal.ts';
 import { Handshake } from './handshake.ts';
 import type { Listener } from './listeners.ts';
 import { PlainPublishes } from './outbound-publishes.ts';
@@ -17,6 +18,9 @@ import { Sessions } from './sessions.ts';
 import type { Settings } from './settings.ts';
 
 type BrokerPublishOptions = MessageOptions & { qos?: QoS | undefined; retain?: boolean | undefined };
+
+/** How long `close` lets clients take to close their side, in real time; a client that does not read never would. */
+const lingerMs = 1_000;
 
 const publishOptionNames: readonly (keyof BrokerPublishOptions)[] = [
   'qos',
@@ -88,26 +92,40 @@ export class EmbeddedBroker implements Broker {
     if (qos !== 0 && qos !== 1 && qos !== 2) throw invalidOption(`qos has to be 0, 1 or 2, not ${String(qos)}`);
     const { clock, limits } = this.#state.settings;
     if (retain && !limits.retainAvailable) throw invalidOption('retain: this broker has no retained messages');
-    this.#state.router.route({
+    const properties = messageProperties(options);
+    const message = {
       topicName: topic,
-      payload: typeof payload === 'string' ? new TextEncoder().encode(payload) : payload.slice(),
+      payload: typeof payload === 'string' ? new TextEncoder().encode(payload) : new Uint8Array(payload),
       qos: qos > limits.maximumQoS ? limits.maximumQoS : qos,
       retain,
-      properties: messageProperties(options),
+      properties,
       expiryInterval: messageExpiryInterval,
       arrivedAt: clock.now(),
       publisher: undefined,
+    };
+    assertLegal('publish', {
+      type: 'publish',
+      topicName: topic,
+      payload: message.payload,
+      qos: 0,
+      retain,
+      dup: false,
+      packetIdentifier: 0,
+      properties: { ...properties, ...(messageExpiryInterval === undefined ? {} : { messageExpiryInterval }) },
     });
+    this.#state.router.route(message);
   }
 
   disconnect(
     clientId: string,
     reasonCode: number = ReasonCode.AdministrativeAction,
-    options?: BrokerDisconnectOptions,
+    options: BrokerDisconnectOptions = {},
   ): void {
     if (!isServerDisconnect(reasonCode)) {
       throw invalidOption(`reasonCode 0x${reasonCode.toString(16)} is none a server may put in a DISCONNECT`);
     }
+    assertKnownKeys('disconnect', options, ['reasonString', 'serverReference', 'userProperties']);
+    assertLegal('disconnect', disconnectPacket(reasonCode, options));
     this.#state.sessions.get(clientId)?.channel?.disconnect(reasonCode, options);
   }
 
@@ -145,8 +163,15 @@ export class EmbeddedBroker implements Broker {
       sessions.forget(session);
     }
     // Those still in their handshake.
-    for (const channel of channels) channel.close();
+    for (const channel of channels) {
+      channel.close();
+      channel.giveUp();
+    }
+    const deadline = setTimeout(() => {
+      for (const channel of channels) channel.cut();
+    }, lingerMs);
     await Promise.all([...listenersClosed, ...channels.map((channel) => channel.gone)]);
+    clearTimeout(deadline);
   }
 }
 

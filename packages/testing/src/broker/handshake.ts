@@ -10,6 +10,7 @@ import { AuthExchange, refusalCode } from './auth-exchange.ts';
 import type { Channel, Stage } from './channel.ts';
 import { ClientConnection } from './client-connection.ts';
 import { connackRefusal } from './close-codes.ts';
+import { reasonString } from './reason-string.ts';
 import type { BrokerState } from './broker-state.ts';
 
 /** First byte of a CONNECT. */
@@ -62,7 +63,7 @@ export class Handshake implements Stage {
   /** [MQTT-3.14.0-1]: a DISCONNECT is not allowed yet. Who does not even begin like MQTT gets no answer. */
   fail(reasonCode: number, message: string): void {
     this.#broker.settings.logger?.info(`CONNECT refused: ${message}`, { reasonCode });
-    if (this.#channel.firstByte === connectByte) this.#refuse(reasonCode, { reasonString: message });
+    if (this.#channel.firstByte === connectByte) this.#refuse(reasonCode, { reasonString: reasonString(message) });
     else this.#channel.close();
   }
 
@@ -129,18 +130,18 @@ export class Handshake implements Stage {
     }
     if (step.type === 'success') return this.#accept(connect, step.data);
     if (step.type === 'refuse') {
-      const { reasonString } = step;
-      this.#refuse(refusalCode(step), reasonString === undefined ? {} : { reasonString }); // [MQTT-4.12.0-4]
+      const reason = step.reasonString;
+      this.#refuse(refusalCode(step), reason === undefined ? {} : { reasonString: reason }); // [MQTT-4.12.0-4]
     }
     return undefined;
   }
 
   #refuse(code: number, more: ConnackProperties = {}): void {
     const reasonCode = connackRefusal(code);
-    const { reasonString, userProperties, serverReference } = this.#broker.settings.connack;
+    const { reasonString: reason, userProperties, serverReference } = this.#broker.settings.connack;
     const redirects = reasonCode === ReasonCode.UseAnotherServer || reasonCode === ReasonCode.ServerMoved;
     const properties: ConnackProperties = {
-      ...(reasonString === undefined ? {} : { reasonString }),
+      ...(reason === undefined ? {} : { reasonString: reason }),
       ...(userProperties === undefined ? {} : { userProperties }),
       ...(serverReference === undefined || !redirects ? {} : { serverReference }),
       ...more,

@@ -22,27 +22,56 @@ export async function listenTcp(
   tls: TlsOptions | undefined,
   onLink: (link: Link) => void,
 ): Promise<Listener> {
-  const server = tls === undefined ? plainServer(onLink) : tlsServer(tls, onLink);
-  const url = await listening(server, host, port, tls === undefined ? 'mqtt' : 'mqtts');
-  return { url, close: () => closed(server) };
-}
-
-function plainServer(onLink: (link: Link) => void): Server {
-  return createServer((socket) => onLink(new SocketLink(socket)));
-}
-
-function tlsServer(tls: TlsOptions, onLink: (link: Link) => void): Server {
+  if (tls === undefined) {
+    const plain = createServer((socket) => onLink(new SocketLink(socket)));
+    return { url: await listening(plain, host, port, 'mqtt'), close: () => closed(plain) };
+  }
   const server = createTlsServer(nodeTlsOptions(tls));
-  // The TCP socket below each TLS socket, until its handshake is over: only it can be reset.
-  const transports = new Map<number | undefined, Socket>();
-  server.on('connection', (socket: Socket) => {
-    transports.set(socket.remotePort, socket);
-    socket.once('close', () => transports.delete(socket.remotePort));
-  });
-  server.on('secureConnection', (socket) => onLink(new SocketLink(socket, transports.get(socket.remotePort))));
-  // A handshake that fails is the client's to report.
-  server.on('tlsClientError', (_error, socket) => socket.destroy());
-  return server;
+  const newcomers = new Newcomers(server);
+  server.on('secureConnection', (socket) => onLink(new SocketLink(socket, newcomers.take(socket))));
+  return {
+    url: await listening(server, host, port, 'mqtts'),
+    close: () => {
+      newcomers.destroy();
+      return closed(server);
+    },
+  };
+}
+
+/**
+ * TCP connections still in their TLS or HTTP handshake: nobody else would close them. Afterwards, under TLS, the socket
+ * is needed again, because only it can be reset.
+ */
+export class Newcomers {
+  readonly #sockets = new Map<string, Socket>();
+
+  constructor(server: Server) {
+    server.on('connection', (socket: Socket) => {
+      const key = peerOf(socket);
+      this.#sockets.set(key, socket);
+      socket.once('close', () => {
+        if (this.#sockets.get(key) === socket) this.#sockets.delete(key);
+      });
+    });
+    // A handshake that fails is the client's to report.
+    server.on('tlsClientError', (_error: Error, socket: Socket) => socket.destroy());
+  }
+
+  /** The handshake is over: the TCP socket of this one, which belongs to the caller from now on. */
+  take(socket: Socket): Socket | undefined {
+    const key = peerOf(socket);
+    const transport = this.#sockets.get(key);
+    this.#sockets.delete(key);
+    return transport;
+  }
+
+  destroy(): void {
+    for (const socket of this.#sockets.values()) socket.destroy();
+  }
+}
+
+function peerOf(socket: Socket): string {
+  return `${socket.remoteAddress}:${socket.remotePort}`;
 }
 
 /** The options as `node:tls` wants them on the server's side. @throws TestingError `INVALID_OPTION` */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { PublishPacket, PublishProperties, QoS, Will } from '@mqttv5/wire';
+import type { BrokerClock } from '../clock.ts';
 
 /** An Application Message on its way through the broker; one object for all its receivers. */
 export interface Message {
@@ -13,14 +14,19 @@ export interface Message {
   readonly properties: PublishProperties | undefined;
   /** Message Expiry Interval as received, in seconds. */
   readonly expiryInterval: number | undefined;
-  /** When it arrived, by the broker's clock; only read together with `expiryInterval`. */
+  /** When it arrived, by the broker's clock; 0 without `expiryInterval`, for which alone it is read. */
   readonly arrivedAt: number;
   /** ClientID of the publisher, for No Local; undefined for the broker's own messages. */
   readonly publisher: string | undefined;
 }
 
 /** The message a client published. `topicName` is the packet's, its alias resolved. */
-export function messageFromPublish(packet: PublishPacket, topicName: string, publisher: string, now: number): Message {
+export function messageFromPublish(
+  packet: PublishPacket,
+  topicName: string,
+  publisher: string,
+  clock: BrokerClock,
+): Message {
   const properties = packet.properties;
   return {
     topicName,
@@ -29,7 +35,7 @@ export function messageFromPublish(packet: PublishPacket, topicName: string, pub
     retain: packet.retain,
     properties: properties === undefined ? undefined : forwarded(properties),
     expiryInterval: properties?.messageExpiryInterval,
-    arrivedAt: now,
+    arrivedAt: properties?.messageExpiryInterval === undefined ? 0 : clock.now(),
     publisher,
   };
 }

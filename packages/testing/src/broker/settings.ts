@@ -6,6 +6,7 @@ import { systemClock } from '../clock.ts';
 import type { BrokerClock } from '../clock.ts';
 import { assertKnownKeys, invalidOption } from '../errors.ts';
 import type { BrokerAuthMethod, BrokerOptions, Intercept } from './api.ts';
+import { assertLegal } from './legal.ts';
 
 /** The checked options of a broker, defaults filled in. */
 export interface Settings {
@@ -93,6 +94,7 @@ export function resolveSettings(options: BrokerOptions): Settings {
   assertInteger('maximumUnsentBytes', options.maximumUnsentBytes, 0, Number.MAX_SAFE_INTEGER);
   const announced = checkConnack(options.connackProperties ?? {});
   const connack = { topicAliasMaximum: defaultTopicAliasMaximum, ...announced };
+  assertLegal('connackProperties', { type: 'connack', sessionPresent: false, reasonCode: 0, properties: connack });
   return {
     authenticate: options.authenticate,
     authorize: options.authorize,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // SUBSCRIBE and UNSUBSCRIBE (§3.8.4, §3.10.4).
-import { isValidTopicFilter, ReasonCode } from '@mqttv5/wire';
+import { ReasonCode } from '@mqttv5/wire';
 import type { SubscribeFilter, SubscribePacket, UnsubscribePacket } from '@mqttv5/wire';
 import { askAuthorize } from './ask.ts';
 import type { BrokerState } from './broker-state.ts';
@@ -63,7 +63,7 @@ export function handleUnsubscribe(
   channel.send({ type: 'unsuback', packetIdentifier, reasonCodes });
 }
 
-/** A feature CONNACK said is not there costs the connection (§3.2.2.3.11 to .13), as does No Local on a share [MQTT-3.8.3-4]. */
+/** A feature CONNACK said is not there costs the connection (§3.2.2.3.11 to .13). What no SUBSCRIBE may say is the decoder's to find. */
 function violatedLimit(
   packet: SubscribePacket,
   limits: Limits,
@@ -74,16 +74,13 @@ function violatedLimit(
       message: 'Subscription Identifiers are not available',
     };
   }
-  for (const { topicFilter, noLocal } of packet.filters) {
+  for (const { topicFilter } of packet.filters) {
     const { shareName, topicFilter: matched } = splitShared(topicFilter);
     if (shareName !== undefined && !limits.sharedSubscriptionAvailable) {
       return {
         reasonCode: ReasonCode.SharedSubscriptionsNotSupported,
         message: 'Shared Subscriptions are not available',
       };
-    }
-    if (shareName !== undefined && noLocal) {
-      return { reasonCode: ReasonCode.ProtocolError, message: `No Local on the Shared Subscription ${topicFilter}` };
     }
     if (!limits.wildcardSubscriptionAvailable && /[+#]/.test(matched)) {
       return {
@@ -96,7 +93,6 @@ function violatedLimit(
 }
 
 function refusalOf(broker: BrokerState, session: Session, filter: SubscribeFilter): number {
-  if (!isValidTopicFilter(filter.topicFilter)) return ReasonCode.TopicFilterInvalid;
   const { clientId, username } = session;
   const topic = splitShared(filter.topicFilter).topicFilter;
   const code = askAuthorize(broker.settings, { clientId, username, action: 'subscribe', topic });

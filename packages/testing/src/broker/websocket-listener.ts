@@ -5,7 +5,7 @@ import { WebSocketServer } from 'ws';
 import type { TlsOptions } from '@mqttv5/core';
 import type { Link } from '../links/link.ts';
 import { WebSocketLink } from '../links/websocket-link.ts';
-import { closed, listening, nodeTlsOptions } from './listeners.ts';
+import { closed, listening, Newcomers, nodeTlsOptions } from './listeners.ts';
 import type { Listener } from './listeners.ts';
 
 /**
@@ -21,6 +21,7 @@ export async function listenWebSocket(
   onLink: (link: Link) => void,
 ): Promise<Listener> {
   const server = tls === undefined ? createServer() : createTlsServer(nodeTlsOptions(tls));
+  const newcomers = new Newcomers(server);
   const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => 'mqtt', perMessageDeflate: false });
   server.on('upgrade', (request, socket, head) => {
     const offered = request.headers['sec-websocket-protocol']?.split(',').map((name) => name.trim()) ?? [];
@@ -28,17 +29,18 @@ export async function listenWebSocket(
       socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
       return;
     }
-    sockets.handleUpgrade(request, socket, head, (webSocket) => onLink(new WebSocketLink(webSocket, request.socket)));
+    sockets.handleUpgrade(request, socket, head, (webSocket) => {
+      onLink(new WebSocketLink(webSocket, request.socket, newcomers.take(request.socket)));
+    });
   });
   server.on('request', (_request, response) => {
     response.writeHead(426, { Connection: 'close', Upgrade: 'websocket' }).end();
   });
-  server.on('tlsClientError', (_error: Error, socket: { destroy(): void }) => socket.destroy());
   const url = await listening(server, host, port, tls === undefined ? 'ws' : 'wss');
   return {
     url: `${url}/mqtt`,
     close: () => {
-      server.closeIdleConnections();
+      newcomers.destroy();
       return closed(server);
     },
   };

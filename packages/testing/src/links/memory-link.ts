@@ -142,7 +142,7 @@ class Pipe {
   /** Copies: the writer may reuse its buffer as soon as `written` was called, and the reader may keep views. */
   write(bytes: Uint8Array, written?: () => void): boolean {
     if (this.#state !== 'open') return false;
-    this.#chunks.push({ bytes: bytes.slice(), written });
+    this.#chunks.push({ bytes: new Uint8Array(bytes), written });
     this.bufferedBytes += bytes.byteLength;
     this.#schedule();
     this.#needsDrain ||= this.bufferedBytes >= highWaterMark;

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Link, LinkHandlers } from './link.ts';
 
 /** How long a peer may take to close its side after our FIN before it is cut off. */
-const lingerMs = 2_000;
+const lingerMs = 1_000;
 
 /** A TCP or TLS socket as a link. */
 export class SocketLink implements Link {

@@ -4,20 +4,22 @@ import type { RawData, WebSocket } from 'ws';
 import type { Link, LinkHandlers } from './link.ts';
 
 /** How long a client may take to answer the closing handshake before it is cut off. */
-const lingerMs = 2_000;
+const lingerMs = 1_000;
 /** WebSocket status code: data of a kind that is not accepted. */
 const unsupportedData = 1003;
 
 /** A WebSocket as a link: a byte stream in binary frames, whose boundaries mean nothing [MQTT-6.0.0-2]. */
 export class WebSocketLink implements Link {
   readonly #webSocket: WebSocket;
-  /** The TCP or TLS socket below. */
+  /** The TCP or TLS socket below, and the TCP socket below that. */
   readonly #socket: Socket;
+  readonly #transport: Socket;
   #error: Error | undefined;
 
-  constructor(webSocket: WebSocket, socket: Socket) {
+  constructor(webSocket: WebSocket, socket: Socket, transport: Socket = socket) {
     this.#webSocket = webSocket;
     this.#socket = socket;
+    this.#transport = transport;
     webSocket.on('error', (error) => {
       this.#error ??= error;
     });
@@ -59,8 +61,7 @@ export class WebSocketLink implements Link {
   }
 
   destroy(): void {
-    // A TLS socket cannot be reset, only destroyed.
-    if (!this.#socket.destroyed && !('encrypted' in this.#socket)) this.#socket.resetAndDestroy();
+    if (!this.#transport.destroyed) this.#transport.resetAndDestroy();
     this.#webSocket.terminate();
   }
 
