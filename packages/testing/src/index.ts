@@ -16,6 +16,8 @@ export type {
   InterceptAction,
   Redirection,
 } from './broker/api.ts';
+export { scramMethod } from './broker/scram-method.ts';
+export type { ScramMethodOptions } from './broker/scram-method.ts';
 export { startBroker } from './broker/start-broker.ts';
 export { codecContract } from './contracts/codec-contract.ts';
 export type { ContractCase } from './contracts/contract.ts';
