@@ -20,6 +20,8 @@ export class BrokerSubscription {
   owner: AskedFilter | undefined;
   /** By all calls that have not been forgotten. */
   readonly asked: Set<AskedFilter> = new Set();
+  /** Granted in the session of now, as far as answers tell, and no UNSUBSCRIBE has followed. */
+  atBroker = false;
 
   constructor(filter: string) {
     this.filter = filter;
@@ -37,6 +39,12 @@ export class BrokerSubscription {
   leave(subscription: LocalSubscription): void {
     this.#holders = this.#holders.filter((each) => each !== subscription);
   }
+
+  /** An UNSUBSCRIBE follows whatever was asked so far. */
+  revoke(): void {
+    this.atBroker = false;
+    for (const asked of this.asked) if (asked.open) asked.revoked = true;
+  }
 }
 
 /** One filter of one call. */
@@ -44,22 +52,27 @@ export interface AskedFilter {
   readonly call: SubscribeCall;
   readonly target: BrokerSubscription;
   readonly options: ResolvedFilter;
+  /**
+   * The holders its filter had when the call was made. Filters of one group share an identifier; two groups do not, or a copy
+   * for one filter could not be told from a copy for another that has other holders.
+   */
+  readonly group: string;
   /** In a SUBSCRIBE that has not been answered. */
   open: boolean;
   /** Granted in the session of now. */
   granted: boolean;
-  /** In a session before, or in this one. */
+  /** In this session or one before. */
   askedBefore: boolean;
+  /** An UNSUBSCRIBE has followed: what is granted is not for long. */
+  revoked: boolean;
 }
 
-/** One call of `subscribe` or `declare`: what shares a Subscription Identifier, and a SUBSCRIBE as far as it fits into one. */
+/** One call of `subscribe` or `declare`. */
 export class SubscribeCall {
   readonly subscription: LocalSubscription;
   readonly asked: readonly AskedFilter[];
-  /** Once a broker that has identifiers was asked. */
-  identifier: number | undefined;
-  /** Its subscription was given up while the broker was asked: what it grants is given back. */
-  abandoned = false;
+  /** Subscription Identifiers by group, once a broker that has them was asked. */
+  readonly identifiers: Map<string, number> = new Map();
   /** By the first filter of each packet. They outlive sessions. */
   readonly #suspicions = new Map<string, Suspicion>();
 
@@ -69,9 +82,11 @@ export class SubscribeCall {
       call: this,
       target,
       options,
+      group: target.holders.map(({ serial }) => serial).join(' '),
       open: false,
       granted: false,
       askedBefore: false,
+      revoked: false,
     }));
   }
 
@@ -83,6 +98,11 @@ export class SubscribeCall {
     }
     return suspicion;
   }
+}
+
+/** The broker is asked for the filter with these options. */
+export function isOwner(asked: AskedFilter): boolean {
+  return asked.target.owner === asked && asked.target.holders.length > 0;
 }
 
 /** `$share/name/filter` selects among consumers; only `filter` selects topics. */

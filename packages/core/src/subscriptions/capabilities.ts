@@ -9,12 +9,9 @@ export interface Obstacle {
   readonly error: AnyMqttError;
 }
 
-export const PACKET_TOO_LARGE_CODE = 0x95;
-
 /** What this broker has said it does not do. @see MQTT v5.0 §3.2.2.3.11, §3.2.2.3.13 */
 export function obstacleTo(filter: string, broker: ConnackInfo): Obstacle | undefined {
-  const shared = filter.startsWith('$share/');
-  if (shared && !broker.sharedSubscriptionAvailable) {
+  if (!broker.sharedSubscriptionAvailable && filter.startsWith('$share/')) {
     const text = `The broker has no shared subscriptions: ${filter}`;
     return { reasonCode: 0x9e, error: mqttError('SHARED_SUBSCRIPTIONS_UNSUPPORTED', text) };
   }
@@ -25,8 +22,15 @@ export function obstacleTo(filter: string, broker: ConnackInfo): Obstacle | unde
   return undefined;
 }
 
-export function tooLargeError(filter: string, maximumPacketSize: number | undefined): AnyMqttError {
+/** A filter that does not fit into a packet even alone. @see MQTT v5.0 §3.2.2.3.6 */
+export function tooLarge(filter: string, maximumPacketSize: number | undefined): Obstacle {
   const name = filter.length > 100 ? `${filter.slice(0, 100)}…` : filter;
-  const text = `A packet with the filter ${name} exceeds the broker's Maximum Packet Size of ${maximumPacketSize ?? 'any packet'}`;
-  return mqttError('PACKET_TOO_LARGE', text);
+  const limit =
+    maximumPacketSize === undefined
+      ? 'any packet can have'
+      : `the broker's Maximum Packet Size of ${maximumPacketSize}`;
+  return {
+    reasonCode: 0x95,
+    error: mqttError('PACKET_TOO_LARGE', `A packet with the filter ${name} exceeds ${limit}`),
+  };
 }

@@ -303,7 +303,7 @@ test('two calls for one filter, both unanswered when the session is lost: one SU
   bench.connect();
   const both = [bench.subscribe('a'), bench.subscribe('a')];
   bench.drop();
-  for (const request of [...bench.port.requests]) bench.registry.handleRequestSettled(request, { sessionLost: true });
+  for (const request of bench.port.requests) bench.registry.handleRequestSettled(request, { sessionLost: true });
   bench.connect({ fate: 'lost' });
   expect(asked(bench)).toHaveLength(3);
   bench.answer();

@@ -5,17 +5,18 @@
 import type { BrokerSubscription } from './broker-subscription.ts';
 import type { LocalSubscription } from './local-subscription.ts';
 import { MatchCache } from './match-cache.ts';
-import type { SubscriptionIdentifiers } from './subscription-identifiers.ts';
+import type { Addressed, SubscriptionIdentifiers } from './subscription-identifiers.ts';
 import { TopicTrie } from './topic-trie.ts';
 
 type Targets = readonly LocalSubscription[];
 
+/** What matches a topic. Thrown away when anything changes. */
 interface Match {
   readonly filters: readonly BrokerSubscription[];
   /** Everyone who holds one of them, once. */
   readonly targets: Targets;
-  /** All of them have the same holders: whichever the broker means, the targets are these. */
-  readonly unanimous: boolean;
+  /** Of copies with one identifier of ours. */
+  readonly byIdentifier: Map<number, Targets>;
 }
 
 const NOBODY: Targets = Object.freeze([]);
@@ -49,53 +50,47 @@ export class Routes {
     this.#matches.clear();
   }
 
-  /** Somebody joined or left a filter. */
-  holdersChanged(): void {
+  /** Somebody joined or left a filter, or identifiers were forgotten. */
+  changed(): void {
     this.#matches.clear();
   }
 
-  all(): IterableIterator<BrokerSubscription> {
-    return this.#filters.values();
-  }
-
-  /**
-   * Who gets a copy. Hot path: benchmarks/receive.
-   *
-   * @param identifiers - reads the PUBLISH's Subscription Identifiers; only called when they can make a difference
-   */
+  /** Who gets a copy. Hot path: benchmarks/receive. */
   targets(topic: string, identifiers: readonly number[] | undefined): Targets {
     const match = this.#match(topic);
-    if (identifiers === undefined || identifiers.length === 0) return match.targets;
-    return this.#addressed(match, identifiers);
+    if (identifiers === undefined) return match.targets;
+    const [identifier] = identifiers;
+    if (identifier === undefined || identifiers.length > 1) return this.#ofSeveral(match, identifiers);
+    const known = match.byIdentifier.get(identifier);
+    if (known !== undefined) return known;
+    const addressed = this.#identifiers.lookUp(identifier);
+    if (addressed === undefined) return match.targets;
+    const targets = this.#meant(match, addressed);
+    match.byIdentifier.set(identifier, targets);
+    return targets;
   }
 
-  #addressed(match: Match, identifiers: readonly number[]): Targets {
-    let known = false;
-    let ofTopic: Set<LocalSubscription> | undefined;
+  /** §3.3.4: one copy may stand for several subscriptions. Those of which all identifiers are unknown go by topic. */
+  #ofSeveral(match: Match, identifiers: readonly number[]): Targets {
+    let all: Set<LocalSubscription> | undefined;
     for (const identifier of identifiers) {
-      const filters = this.#identifiers.filtersOf(identifier);
-      if (filters === undefined) continue;
-      known = true;
-      for (const candidate of match.filters) {
-        if (!filters.has(candidate.filter)) continue;
-        if (match.unanimous) return match.targets;
-        ofTopic ??= new Set();
-        for (const holder of candidate.holders) ofTopic.add(holder);
-      }
+      const addressed = this.#identifiers.lookUp(identifier);
+      if (addressed === undefined) continue;
+      all ??= new Set();
+      for (const target of this.#meant(match, addressed)) all.add(target);
     }
-    if (!known) return match.targets;
-    return ofTopic === undefined ? this.#rewritten(identifiers) : [...ofTopic];
+    return all === undefined ? match.targets : inOrder(all);
   }
 
-  /** The topic matches none of the filters these identifiers are for: a broker that rewrites topics, or they have ended. */
-  #rewritten(identifiers: readonly number[]): Targets {
-    let holders: Set<LocalSubscription> | undefined;
-    for (const identifier of identifiers) {
-      for (const filter of this.#identifiers.filtersOf(identifier) ?? []) {
-        for (const holder of this.#filters.get(filter)?.holders ?? []) (holders ??= new Set()).add(holder);
-      }
+  #meant(match: Match, addressed: Addressed): Targets {
+    const ofTopic = match.filters.filter(({ filter }) => addressed.filters.has(filter));
+    // None matches: it has ended, or the broker rewrites topics. Then the identifier alone says whose message it is.
+    const filters = ofTopic.length > 0 ? ofTopic : [...addressed.filters].map((filter) => this.#filters.get(filter));
+    const meant = new Set<LocalSubscription>();
+    for (const each of filters) {
+      for (const holder of each?.holders ?? []) if (holder.serial <= addressed.serial) meant.add(holder);
     }
-    return holders === undefined ? NOBODY : [...holders];
+    return inOrder(meant);
   }
 
   #match(topic: string): Match {
@@ -111,11 +106,15 @@ export class Routes {
 
 function toMatch(filters: readonly BrokerSubscription[]): Match {
   const [only] = filters;
-  if (only === undefined) return { filters, targets: NOBODY, unanimous: true };
-  if (filters.length === 1) return { filters, targets: only.holders, unanimous: true };
+  const byIdentifier = new Map<number, Targets>();
+  if (only === undefined) return { filters, targets: NOBODY, byIdentifier };
+  if (filters.length === 1) return { filters, targets: only.holders, byIdentifier };
   const all = new Set<LocalSubscription>();
   for (const { holders } of filters) for (const holder of holders) all.add(holder);
-  // Oldest first, whatever order the trie has.
-  const targets = [...all].sort((a, b) => a.serial - b.serial);
-  return { filters, targets, unanimous: filters.every(({ holders }) => holders.length === targets.length) };
+  return { filters, targets: inOrder(all), byIdentifier };
+}
+
+/** Oldest first, whatever order the trie has. */
+function inOrder(targets: Iterable<LocalSubscription>): Targets {
+  return [...targets].sort((a, b) => a.serial - b.serial);
 }

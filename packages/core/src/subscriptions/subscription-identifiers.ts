@@ -5,6 +5,16 @@ const LARGEST_IDENTIFIER = 268_435_455;
 /** Ended identifiers that are still recognised: what the broker had under way for them is not handed to other subscriptions. */
 const REMEMBERED = 1024;
 
+/** What an identifier stands for. */
+export interface Addressed {
+  readonly filters: ReadonlySet<string>;
+  /**
+   * Serial number of the subscription it was made for. Newer ones with the same filter are not meant: they have asked for it
+   * with an identifier of their own.
+   */
+  readonly serial: number;
+}
+
 /**
  * Subscription Identifiers (§3.8.4) of one Client object, and the filters each was asked for with.
  *
@@ -13,25 +23,25 @@ const REMEMBERED = 1024;
  */
 export class SubscriptionIdentifiers {
   #next: number;
-  readonly #filters = new Map<number, ReadonlySet<string>>();
-  /** Keys of `#filters` that no subscription has any more, oldest first: a Set keeps the order. */
+  readonly #addressed = new Map<number, Addressed>();
+  /** Keys of `#addressed` that no subscription has any more, oldest first: a Set keeps the order. */
   readonly #retired = new Set<number>();
 
   constructor(random: () => number) {
     this.#next = 1 + Math.floor(random() * LARGEST_IDENTIFIER);
   }
 
-  allocate(filters: Iterable<string>): number {
+  allocate(filters: Iterable<string>, serial: number): number {
     let identifier = this.#next;
     // Only after 268,435,455 allocations can one be taken.
-    while (this.#filters.has(identifier)) identifier = following(identifier);
+    while (this.#addressed.has(identifier)) identifier = following(identifier);
     this.#next = following(identifier);
-    this.#filters.set(identifier, new Set(filters));
+    this.#addressed.set(identifier, { filters: new Set(filters), serial });
     return identifier;
   }
 
   retire(identifier: number): void {
-    if (!this.#filters.has(identifier)) return;
+    if (!this.#addressed.has(identifier)) return;
     this.#retired.add(identifier);
     if (this.#retired.size <= REMEMBERED) return;
     const [oldest] = this.#retired;
@@ -44,18 +54,18 @@ export class SubscriptionIdentifiers {
   }
 
   /** Undefined: not one of ours. */
-  filtersOf(identifier: number): ReadonlySet<string> | undefined {
-    return this.#filters.get(identifier);
+  lookUp(identifier: number): Addressed | undefined {
+    return this.#addressed.get(identifier);
   }
 
   /** None is in force, nor was in this session. */
   get unused(): boolean {
-    return this.#filters.size === 0;
+    return this.#addressed.size === 0;
   }
 
   #forget(identifier: number): void {
     this.#retired.delete(identifier);
-    this.#filters.delete(identifier);
+    this.#addressed.delete(identifier);
   }
 }
 

@@ -1,30 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What is asked of the broker: SUBSCRIBE for calls, in the order of the calls, UNSUBSCRIBE for filters nobody holds any more.
-// Knows, for the session of now, what was asked, granted and is still owed.
-
-import type { SubackPacket, UnsubackPacket } from '@mqttv5/wire';
+// Knows, for the session of now, what was asked and granted.
 
 import type { ConnackInfo } from '../api/connect.ts';
 import type { SubscribeResult } from '../api/receive.ts';
 import type { AnyMqttError } from '../errors.ts';
-import { type ControlRequest, newSuspicion, type RequestOutcome } from '../session/effects.ts';
-import { type AskedFilter, BrokerSubscription, SubscribeCall } from './broker-subscription.ts';
-import { obstacleTo, type Obstacle, PACKET_TOO_LARGE_CODE, tooLargeError } from './capabilities.ts';
+import type { ControlRequest, RequestOutcome } from '../session/effects.ts';
+import { type AskedFilter, BrokerSubscription, isOwner, SubscribeCall } from './broker-subscription.ts';
+import type { Obstacle } from './capabilities.ts';
 import { judge } from './judgement.ts';
 import type { LocalSubscription } from './local-subscription.ts';
-import { splitFilters } from './packet-splitting.ts';
 import type { SubscriptionPort } from './port.ts';
+import { resultOf } from './results.ts';
 import type { Routes } from './routes.ts';
+import { planSubscribe } from './subscribe-plan.ts';
 import type { SubscriptionIdentifiers } from './subscription-identifiers.ts';
-import { UnsubscribeCall } from './unsubscribe-call.ts';
+import { Unsubscribing } from './unsubscribing.ts';
 
-/** Whom the answer concerns: who made the call, or everyone who holds the filter. */
+/** Whom an answer concerns: who made the call, or everyone who holds the filter. */
 type Audience = 'caller' | 'holders';
 
-type OpenRequest =
-  | { readonly kind: 'subscribe'; readonly asked: readonly AskedFilter[]; readonly audience: Audience }
-  | { readonly kind: 'unsubscribe'; readonly filters: readonly string[]; readonly call: UnsubscribeCall };
+interface OpenSubscribe {
+  readonly asked: readonly AskedFilter[];
+  readonly audience: Audience;
+}
+
+interface Answer {
+  readonly asked: AskedFilter;
+  readonly result: SubscribeResult;
+}
 
 /** How a connection began, as far as subscriptions are concerned. @internal */
 export interface SessionStart {
@@ -38,33 +43,31 @@ export class SubscriptionRequests {
   readonly #port: SubscriptionPort;
   readonly #routes: Routes;
   readonly #identifiers: SubscriptionIdentifiers;
-  /** Oldest first. A call stays while its subscription lives or a filter is held under its identifier. */
+  readonly #unsubscribing: Unsubscribing;
+  /** Oldest first. A call stays while its subscription lives, a filter is held under its options, or an answer is due. */
   readonly #calls = new Set<SubscribeCall>();
   readonly #callOf = new Map<LocalSubscription, SubscribeCall>();
-  readonly #open = new Map<ControlRequest, OpenRequest>();
-  /** Filters given up while there was no connection: unsubscribed when the session is resumed. */
-  readonly #owed = new Set<string>();
+  /** By filter: what is held, asked for, or left at the broker. */
+  readonly #targets = new Map<string, BrokerSubscription>();
+  readonly #open = new Map<ControlRequest, OpenSubscribe>();
   #broker: ConnackInfo | undefined;
 
   constructor(port: SubscriptionPort, routes: Routes, identifiers: SubscriptionIdentifiers) {
     this.#port = port;
     this.#routes = routes;
     this.#identifiers = identifiers;
-  }
-
-  get broker(): ConnackInfo | undefined {
-    return this.#broker;
-  }
-
-  subscriptions(): readonly LocalSubscription[] {
-    return [...this.#callOf.keys()];
+    this.#unsubscribing = new Unsubscribing(port);
   }
 
   get count(): number {
     return this.#callOf.size;
   }
 
-  // Asked by the application ------------------------------------------------------------------------------------------------
+  subscriptions(): readonly LocalSubscription[] {
+    return [...this.#callOf.keys()];
+  }
+
+  // The application ---------------------------------------------------------------------------------------------------------
 
   /** From here on the subscription is routed to. The broker is asked now, or when there is one. */
   add(subscription: LocalSubscription): void {
@@ -77,38 +80,60 @@ export class SubscriptionRequests {
       // The newest options win (§3.8.4: a SUBSCRIBE replaces the one of the same filter).
       asked.target.owner = asked;
     }
-    this.#routes.holdersChanged();
+    this.#routes.changed();
     this.#calls.add(call);
     this.#callOf.set(subscription, call);
     if (this.#broker !== undefined) this.#ask(call, call.asked, 'caller', this.#broker);
   }
 
-  /** Takes it out. Resolves when the broker has answered for the filters that nobody else holds. */
+  /** Takes it out. Resolves when the broker has answered for the filters that nobody else holds, at once without one. */
   async unsubscribe(subscription: LocalSubscription): Promise<void> {
-    const filters = this.#release(subscription, true);
-    if (filters.length > 0) await this.#unsubscribe(filters);
+    const unheld = this.#release(subscription);
+    const filters = unheld.filter(mayBeAtBroker).map(({ filter }) => filter);
+    for (const target of unheld) target.revoke();
+    for (const target of unheld) this.#forgetTargetIfDone(target);
+    if (filters.length === 0) return;
+    if (this.#broker === undefined) this.#unsubscribing.owe(filters);
+    else await this.#unsubscribing.ask(filters, this.#broker);
   }
 
-  /** Takes it out although its call is still open: what is granted to it later is given back. */
+  /** Takes it out although its call may still be open: what is granted to it later is given back. */
   abandon(subscription: LocalSubscription): void {
-    const filters = this.#release(subscription, false);
-    if (filters.length > 0) this.#giveBack(filters);
+    this.#giveBack(this.#release(subscription));
   }
 
-  // What became of it -------------------------------------------------------------------------------------------------------
+  /** `subscription` holds `filter` no more: the broker has refused it. */
+  leave(subscription: LocalSubscription, filter: string): void {
+    const target = this.#targets.get(filter);
+    if (target !== undefined) this.#leave(subscription, target);
+    this.#routes.changed();
+  }
+
+  // The broker --------------------------------------------------------------------------------------------------------------
 
   settle(request: ControlRequest, outcome: RequestOutcome): void {
+    if (this.#unsubscribing.settle(request, outcome)) return;
     const open = this.#open.get(request);
     if (open === undefined) return;
     this.#open.delete(request);
-    if (open.kind === 'unsubscribe') open.call.settle(open.filters, unsubscribeOutcome(open.filters, outcome));
-    else this.#settleSubscribe(open.asked, open.audience, outcome);
+    for (const asked of open.asked) asked.open = false;
+    if ('packet' in outcome) {
+      const { packet } = outcome;
+      this.#answer(open, (asked, i) => resultOf(asked.target.filter, packet, i), undefined);
+    } else if ('error' in outcome && outcome.error.code !== 'CLOSED') {
+      const { error } = outcome;
+      const reasonCode = 'reasonCode' in error && error.reasonCode >= 0x80 ? error.reasonCode : 0x80;
+      this.#answer(open, (asked) => ({ filter: asked.target.filter, reasonCode }), error);
+    }
+    // Else a new session, where `handleConnected` asks anew, or the end of the client, which ends its subscriptions.
+    for (const { call } of open.asked) this.#forgetIfDone(call);
   }
 
+  /** After the engine has sent what was open again, if the session was resumed. */
   handleConnected({ fate, inDoubt, info }: SessionStart): void {
     this.#broker = info;
-    if (fate === 'resumed') this.#unsubscribeOwed();
-    else this.#forgetSession();
+    if (fate === 'resumed') this.#unsubscribing.handleResumed(info);
+    else this.#handleSessionLost();
     for (const call of this.#calls) {
       // Granted in this session is granted, unless a CONNACK was lost: the broker may have begun anew (§3.1.2.4).
       const asked = call.asked.filter((each) => isOwner(each) && !each.open && (inDoubt || !each.granted));
@@ -118,14 +143,15 @@ export class SubscriptionRequests {
 
   handleConnectionLost(): void {
     this.#broker = undefined;
-    for (const [request, open] of this.#open) {
-      if (open.kind !== 'subscribe' || !open.asked.every(({ call }) => call.abandoned)) continue;
+    for (const [request, { asked }] of this.#open) {
+      if (asked.some(({ target }) => target.holders.length > 0) || !this.#port.withdrawRequest(request)) continue;
       // Nobody wants it any more: instead of being sent again it is taken back at the broker, which may have granted it.
-      if (!this.#port.withdrawRequest(request)) continue;
       this.#open.delete(request);
-      for (const asked of open.asked) {
-        asked.open = false;
-        this.#oweIfUnheld(asked.target.filter);
+      this.#unsubscribing.owe(asked.filter(({ revoked }) => !revoked).map(({ target }) => target.filter));
+      for (const each of asked) {
+        each.open = false;
+        each.target.atBroker = false;
+        this.#forgetIfDone(each.call);
       }
     }
   }
@@ -133,316 +159,194 @@ export class SubscriptionRequests {
   /** The client stops. Returns whether the session has subscriptions that no object here stands for any more. */
   end(): boolean {
     this.#broker = undefined;
-    let left = this.#owed.size > 0;
+    this.#unsubscribing.end();
+    let left = this.#unsubscribing.owing;
     for (const call of this.#calls) {
-      for (const { target, granted, open } of call.asked) {
-        left ||= granted || open;
+      for (const { target } of call.asked) {
+        left ||= mayBeAtBroker(target);
         this.#routes.remove(target);
       }
-      this.#retire(call);
     }
-    for (const open of this.#open.values()) {
-      if (open.kind !== 'unsubscribe') continue;
-      for (const filter of open.filters) this.#owed.add(filter);
-    }
-    this.#calls.clear();
+    for (const call of this.#calls) this.#forget(call);
     this.#callOf.clear();
+    this.#targets.clear();
+    this.#open.clear();
     return left;
-  }
-
-  /** `subscription` holds `filter` no more: the broker has refused it. */
-  leave(subscription: LocalSubscription, filter: string): void {
-    const target = this.#routes.get(filter);
-    if (target === undefined) return;
-    target.leave(subscription);
-    if (target.holders.length === 0) this.#routes.remove(target);
-    this.#routes.holdersChanged();
   }
 
   // SUBSCRIBE ---------------------------------------------------------------------------------------------------------------
 
+  #ask(call: SubscribeCall, wanted: readonly AskedFilter[], audience: Audience, broker: ConnackInfo): void {
+    const { packets, obstacles } = planSubscribe(call, wanted, broker, this.#identifiers);
+    const { wholeOrNothing, grants } = call.subscription;
+    // Whole or nothing: what cannot be whole is not begun.
+    const hopeless = obstacles.size > 0 && wholeOrNothing && !grants.settled;
+    if (!hopeless) for (const { asked, request } of packets) this.#send(request, { asked, audience });
+    this.#refuse(obstacles, audience);
+  }
+
+  #send(request: ControlRequest, open: OpenSubscribe): void {
+    if (open.asked.some((asked) => asked.askedBefore)) this.#port.counters.resubscribes++;
+    for (const asked of open.asked) {
+      asked.open = true;
+      asked.granted = false;
+      asked.askedBefore = true;
+      asked.revoked = false;
+    }
+    this.#open.set(request, open);
+    this.#port.request(request);
+  }
+
+  #refuse(obstacles: ReadonlyMap<AskedFilter, Obstacle>, audience: Audience): void {
+    const [first] = obstacles.values();
+    if (first === undefined) return;
+    const codeOf = (asked: AskedFilter): number => obstacles.get(asked)?.reasonCode ?? first.reasonCode;
+    const asked = [...obstacles.keys()];
+    const result = (each: AskedFilter): SubscribeResult => ({ filter: each.target.filter, reasonCode: codeOf(each) });
+    this.#answer({ asked, audience }, result, first.error);
+  }
+
+  /** `failure`: why, where no Reason Code of the broker says it. */
+  #answer(
+    { asked, audience }: OpenSubscribe,
+    result: (asked: AskedFilter, index: number) => SubscribeResult,
+    failure: AnyMqttError | undefined,
+  ): void {
+    const answers = asked.map((each, i): Answer => ({ asked: each, result: result(each, i) }));
+    const refusalsOf = new Map<LocalSubscription, SubscribeResult[]>();
+    for (const answer of answers) {
+      const refused = answer.result.reasonCode >= 0x80;
+      const { asked: filter } = answer;
+      filter.granted = !refused;
+      if (refused) fallBack(filter);
+      else if (!filter.revoked) filter.target.atBroker = true;
+      for (const subscription of audienceOf(answer, audience)) {
+        subscription.grants.note(answer.result);
+        const refusals = refusalsOf.get(subscription) ?? [];
+        if (refused) refusals.push(answer.result);
+        refusalsOf.set(subscription, refusals);
+      }
+    }
+    for (const [subscription, refusals] of refusalsOf) judge(subscription, refusals, failure, this, this.#port);
+    // Whoever asked for it may have given it up meanwhile.
+    this.#giveBack(asked.map(({ target }) => target));
+  }
+
+  // Holding -----------------------------------------------------------------------------------------------------------------
+
   #join(filter: string, subscription: LocalSubscription): BrokerSubscription {
-    let target = this.#routes.get(filter);
+    let target = this.#targets.get(filter);
     if (target === undefined) {
       target = new BrokerSubscription(filter);
-      this.#routes.add(target);
+      this.#targets.set(filter, target);
     }
+    if (target.holders.length === 0) this.#routes.add(target);
     target.join(subscription);
     return target;
   }
 
-  #ask(call: SubscribeCall, wanted: readonly AskedFilter[], audience: Audience, broker: ConnackInfo): void {
-    const obstacles = new Map<AskedFilter, Obstacle>();
-    for (const asked of wanted) {
-      const obstacle = obstacleTo(asked.target.filter, broker);
-      if (obstacle !== undefined) obstacles.set(asked, obstacle);
-    }
-    if (broker.subscriptionIdentifierAvailable) {
-      call.identifier ??= this.#identifiers.allocate(call.asked.map(({ target }) => target.filter));
-    }
-    const subscriptionIdentifier = broker.subscriptionIdentifierAvailable ? call.identifier : undefined;
-    const { userProperties } = call.subscription.options;
-    const { packets, tooLarge } = splitFilters(
-      wanted.filter((asked) => !obstacles.has(asked)),
-      (asked) => asked.target.filter,
-      1,
-      { subscriptionIdentifier, userProperties },
-      broker.maximumPacketSize,
-    );
-    for (const asked of tooLarge) {
-      obstacles.set(asked, {
-        reasonCode: PACKET_TOO_LARGE_CODE,
-        error: tooLargeError(asked.target.filter, broker.maximumPacketSize),
-      });
-    }
-    // Whole or nothing: what cannot be whole is not begun.
-    const hopeless = obstacles.size > 0 && call.subscription.wholeOrNothing && !call.subscription.grants.settled;
-    if (!hopeless) for (const asked of packets) this.#send(call, asked, audience, subscriptionIdentifier);
-    this.#refuseLocally(obstacles, audience);
+  #leave(subscription: LocalSubscription, target: BrokerSubscription): void {
+    target.leave(subscription);
+    if (target.holders.length === 0) this.#routes.remove(target);
   }
 
-  #send(
-    call: SubscribeCall,
-    asked: readonly AskedFilter[],
-    audience: Audience,
-    subscriptionIdentifier: number | undefined,
-  ): void {
-    const { userProperties } = call.subscription.options;
-    const request: ControlRequest = {
-      type: 'subscribe',
-      filters: asked.map((each) => ({
-        topicFilter: each.options.filter,
-        qos: each.options.qos,
-        noLocal: each.options.noLocal,
-        retainAsPublished: each.options.retainAsPublished,
-        // In doubt: where the broker still has it, it is no new subscription, and retained messages were sent.
-        retainHandling: each.granted && each.options.retainHandling === 0 ? 1 : each.options.retainHandling,
-      })),
-      subscriptionIdentifier,
-      userProperties: userProperties.length === 0 ? undefined : userProperties,
-      suspicion: call.suspicionOf(asked[0]?.target.filter ?? ''),
-    };
-    if (asked.some((each) => each.askedBefore)) this.#port.counters.resubscribes++;
-    for (const each of asked) {
-      each.open = true;
-      each.granted = false;
-      each.askedBefore = true;
-    }
-    this.#open.set(request, { kind: 'subscribe', asked, audience });
-    this.#port.request(request);
-  }
-
-  #refuseLocally(obstacles: ReadonlyMap<AskedFilter, Obstacle>, audience: Audience): void {
-    if (obstacles.size === 0) return;
-    const [first] = obstacles.values();
-    const answers = [...obstacles].map(([asked, { reasonCode }]) => ({
-      asked,
-      result: { filter: asked.target.filter, reasonCode },
-    }));
-    this.#answer(answers, audience, first?.error);
-  }
-
-  #settleSubscribe(asked: readonly AskedFilter[], audience: Audience, outcome: RequestOutcome): void {
-    for (const each of asked) each.open = false;
-    // A new session: `handleConnected` asks anew.
-    if ('sessionLost' in outcome) return;
-    if ('packet' in outcome) {
-      this.#answer(
-        asked.map((each, i) => ({ asked: each, result: resultOf(each.target.filter, outcome.packet, i) })),
-        audience,
-        undefined,
-      );
-      return;
-    }
-    const { error } = outcome;
-    // The client stops, and has ended or will end its subscriptions.
-    if (error.code === 'CLOSED') return;
-    const reasonCode = 'reasonCode' in error && error.reasonCode >= 0x80 ? error.reasonCode : 0x80;
-    this.#answer(
-      asked.map((each) => ({ asked: each, result: { filter: each.target.filter, reasonCode } })),
-      audience,
-      error,
-    );
-  }
-
-  /** `failure`: why, when the broker has not said so by a Reason Code. */
-  #answer(
-    answers: readonly { readonly asked: AskedFilter; readonly result: SubscribeResult }[],
-    audience: Audience,
-    failure: AnyMqttError | undefined,
-  ): void {
-    const concerned = new Map<LocalSubscription, SubscribeResult[]>();
-    const unwanted: string[] = [];
-    for (const { asked, result } of answers) {
-      const refused = result.reasonCode >= 0x80;
-      asked.granted = !refused;
-      const { target, call } = asked;
-      if (refused) this.#fallBack(asked);
-      else if (call.abandoned && this.#routes.get(target.filter) === undefined) unwanted.push(target.filter);
-      for (const subscription of audienceOf(asked, audience, refused)) {
-        subscription.grants.note(result);
-        const refusals = concerned.get(subscription) ?? [];
-        concerned.set(subscription, refusals);
-        if (refused) refusals.push(result);
-      }
-    }
-    for (const [subscription, refusals] of concerned) judge(subscription, refusals, failure, this, this.#port);
-    if (unwanted.length > 0) this.#giveBack(unwanted);
-    for (const { asked } of answers) this.#retireIfDone(asked.call);
-  }
-
-  /** The broker keeps what it had granted before under this filter, if anything. */
-  #fallBack(refused: AskedFilter): void {
-    const { target } = refused;
-    if (target.owner !== refused) return;
-    for (const asked of target.asked) if (asked !== refused && (asked.granted || asked.open)) target.owner = asked;
-  }
-
-  // UNSUBSCRIBE -------------------------------------------------------------------------------------------------------------
-
-  /**
-   * Returns the filters that the broker has, or may have soon, and nobody holds. `openToo`: those in an unanswered SUBSCRIBE
-   * as well; otherwise they are given back when they are granted.
-   */
-  #release(subscription: LocalSubscription, openToo: boolean): string[] {
+  /** Returns what nobody holds any more. */
+  #release(subscription: LocalSubscription): readonly BrokerSubscription[] {
     const call = this.#callOf.get(subscription);
     if (call === undefined) return [];
     this.#callOf.delete(subscription);
-    call.abandoned = !openToo;
-    const unheld: BrokerSubscription[] = [];
-    for (const { target } of call.asked) {
-      target.leave(subscription);
-      if (target.holders.length > 0 || this.#routes.get(target.filter) !== target) continue;
-      this.#routes.remove(target);
-      unheld.push(target);
-    }
-    this.#routes.holdersChanged();
+    const held = call.asked.map(({ target }) => target).filter((target) => target.holders.includes(subscription));
+    for (const target of held) this.#leave(subscription, target);
+    this.#routes.changed();
     this.#withdraw(call);
-    const filters = unheld.filter((target) => isAtBroker(target, openToo)).map((target) => target.filter);
-    for (const target of unheld) for (const asked of target.asked) this.#retireIfDone(asked.call);
-    this.#retireIfDone(call);
-    return filters;
+    const unheld = held.filter((target) => target.holders.length === 0);
+    for (const target of unheld) for (const asked of target.asked) this.#forgetIfDone(asked.call);
+    this.#forgetIfDone(call);
+    return unheld;
   }
 
   /** What was never sent need not be taken back. */
   #withdraw(call: SubscribeCall): void {
-    for (const [request, open] of this.#open) {
-      if (open.kind !== 'subscribe' || open.asked[0]?.call !== call) continue;
-      if (open.asked.some(({ target }) => target.holders.length > 0)) continue;
-      // Without a connection it may have been sent on the last one, so the broker may have it all the same.
-      const sentBefore = this.#broker === undefined;
+    for (const [request, { asked }] of this.#open) {
+      if (asked[0]?.call !== call || asked.some(({ target }) => target.holders.length > 0)) continue;
       if (!this.#port.withdrawRequest(request)) continue;
       this.#open.delete(request);
-      for (const asked of open.asked) {
-        asked.open = false;
-        asked.granted ||= sentBefore;
+      for (const each of asked) {
+        each.open = false;
+        // Without a connection it may have been sent on the last one: the broker may have it all the same.
+        each.target.atBroker ||= this.#broker === undefined;
       }
     }
   }
 
-  #unsubscribe(filters: readonly string[]): Promise<void> {
-    if (this.#broker === undefined) {
-      for (const filter of filters) this.#owed.add(filter);
-      return Promise.resolve();
-    }
-    const properties = { subscriptionIdentifier: undefined, userProperties: [] };
-    const limit = this.#broker.maximumPacketSize;
-    const { packets, tooLarge } = splitFilters(filters, (filter) => filter, 0, properties, limit);
-    const call = new UnsubscribeCall(packets.length);
-    // Not possible after a SUBSCRIBE that did fit, unless the limit was lowered by another connection of the session.
-    for (const filter of tooLarge) call.fail(tooLargeError(filter, limit));
-    for (const packet of packets) {
-      const request: ControlRequest = {
-        type: 'unsubscribe',
-        filters: packet.map(unsubscribeFilter),
-        suspicion: newSuspicion(),
-      };
-      this.#open.set(request, { kind: 'unsubscribe', filters: packet, call });
-      this.#port.request(request);
-    }
-    return call.done;
+  /** Unsubscribes what the broker has granted and nobody holds. What it has yet to answer is looked at then. */
+  #giveBack(targets: readonly BrokerSubscription[]): void {
+    const unwanted = targets.filter((target) => target.atBroker && target.holders.length === 0);
+    for (const target of unwanted) target.revoke();
+    this.#unsubscribing.giveBack(
+      unwanted.map(({ filter }) => filter),
+      this.#broker,
+    );
+    for (const target of targets) this.#forgetTargetIfDone(target);
   }
 
-  /** Nobody waits for the answer, and there is nothing to do about a refusal. */
-  #giveBack(filters: readonly string[]): void {
-    this.#unsubscribe(filters).catch(() => undefined);
-  }
+  // Forgetting --------------------------------------------------------------------------------------------------------------
 
-  #unsubscribeOwed(): void {
-    const filters = [...this.#owed];
-    this.#owed.clear();
-    if (filters.length > 0) this.#giveBack(filters);
-  }
-
-  #oweIfUnheld(filter: string): void {
-    if (this.#routes.get(filter) === undefined) this.#owed.add(filter);
-  }
-
-  // Session -----------------------------------------------------------------------------------------------------------------
-
-  #forgetSession(): void {
-    this.#owed.clear();
+  #handleSessionLost(): void {
+    this.#unsubscribing.handleSessionLost();
     this.#identifiers.forgetRetired();
-    for (const call of this.#calls) {
-      for (const asked of call.asked) {
+    this.#routes.changed();
+    for (const target of this.#targets.values()) {
+      target.atBroker = false;
+      for (const asked of target.asked) {
         asked.granted = false;
         asked.open = false;
       }
+      this.#forgetTargetIfDone(target);
     }
   }
 
-  #retireIfDone(call: SubscribeCall): void {
-    if (!this.#calls.has(call) || this.#callOf.has(call.subscription)) return;
-    if (call.asked.some((asked) => asked.open || isOwner(asked))) return;
+  /** Its subscription is gone, no filter stands under its options, no answer is due. */
+  #forgetIfDone(call: SubscribeCall): void {
+    if (this.#callOf.has(call.subscription) || !this.#calls.has(call)) return;
+    if (!call.asked.some((asked) => asked.open || isOwner(asked))) this.#forget(call);
+  }
+
+  #forget(call: SubscribeCall): void {
     this.#calls.delete(call);
-    this.#retire(call);
+    for (const identifier of call.identifiers.values()) this.#identifiers.retire(identifier);
+    for (const asked of call.asked) {
+      asked.target.asked.delete(asked);
+      this.#forgetTargetIfDone(asked.target);
+    }
   }
 
-  #retire(call: SubscribeCall): void {
-    for (const asked of call.asked) asked.target.asked.delete(asked);
-    if (call.identifier !== undefined) this.#identifiers.retire(call.identifier);
+  #forgetTargetIfDone(target: BrokerSubscription): void {
+    if (target.holders.length > 0 || target.asked.size > 0 || target.atBroker) return;
+    if (this.#targets.get(target.filter) === target) this.#targets.delete(target.filter);
   }
 }
 
-/** The broker is asked for the filter with these options. */
-function isOwner(asked: AskedFilter): boolean {
-  return asked.target.owner === asked && asked.target.holders.length > 0;
-}
-
-function isAtBroker(target: BrokerSubscription, openToo: boolean): boolean {
-  for (const { granted, open } of target.asked) if (granted || (open && openToo)) return true;
+/** The broker has it, or will have it when it comes to an unanswered SUBSCRIBE. */
+function mayBeAtBroker(target: BrokerSubscription): boolean {
+  if (target.atBroker) return true;
+  for (const { open, revoked } of target.asked) if (open && !revoked) return true;
   return false;
 }
 
-function audienceOf(asked: AskedFilter, audience: Audience, refused: boolean): readonly LocalSubscription[] {
+/** The broker keeps what it had granted before under this filter, if anything. */
+function fallBack(refused: AskedFilter): void {
+  const { target } = refused;
+  if (target.owner !== refused) return;
+  for (const asked of target.asked) if (asked !== refused && (asked.granted || asked.open)) target.owner = asked;
+}
+
+function audienceOf({ asked, result }: Answer, audience: Audience): readonly LocalSubscription[] {
   const { target, call } = asked;
   if (audience === 'caller') return target.holders.includes(call.subscription) ? [call.subscription] : [];
-  if (!refused) return target.holders;
-  // Who has the filter by an earlier grant keeps it.
+  if (result.reasonCode < 0x80) return target.holders;
+  // Who has the filter by another grant keeps it.
   const granted = new Set<LocalSubscription>();
   for (const each of target.asked) if (each.granted) granted.add(each.call.subscription);
   return target.holders.filter((holder) => !granted.has(holder));
-}
-
-function resultOf(filter: string, packet: SubackPacket | UnsubackPacket, index: number): SubscribeResult {
-  // The engine has counted them.
-  const reasonCode = packet.reasonCodes[index] ?? 0x80;
-  const reasonString = packet.properties?.reasonString;
-  return reasonCode < 0x80 || reasonString === undefined
-    ? { filter, reasonCode }
-    : { filter, reasonCode, reasonString };
-}
-
-function unsubscribeOutcome(
-  filters: readonly string[],
-  outcome: RequestOutcome,
-): readonly SubscribeResult[] | AnyMqttError {
-  if ('error' in outcome) return outcome.error;
-  // Nothing is left to be unsubscribed in a new session.
-  if ('sessionLost' in outcome) return filters.map((filter) => ({ filter, reasonCode: 0x00 }));
-  return filters.map((filter, i) => resultOf(filter, outcome.packet, i));
-}
-
-function unsubscribeFilter(topicFilter: string): ControlRequest['filters'][number] {
-  return { topicFilter, qos: 0, noLocal: false, retainAsPublished: false, retainHandling: 0 };
 }
