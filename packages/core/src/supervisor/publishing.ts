@@ -115,7 +115,8 @@ export class Publishing {
   detachAll(cause: AnyMqttError | undefined): void {
     for (const exchange of this.#context.host.engine?.exchanges() ?? []) {
       const waiter = exchange.waiter;
-      if (!(waiter instanceof Waiter)) continue;
+      // QoS 0 that waits for room is in no session: the engine ends it with the connection.
+      if (exchange.qos === 0 || !(waiter instanceof Waiter)) continue;
       exchange.waiter = undefined;
       const details = { delivery: 'pending', ...(cause && { cause }) } as const;
       waiter.settle({

@@ -122,6 +122,7 @@ export class SessionRunner implements SessionEffects {
   }
 
   persist(operation: SessionOperation, firstPutOf?: PublishExchange): void {
+    if (this.#dead) return;
     const batch = this.#batch();
     if (firstPutOf) batch.firstPuts.set(firstPutOf, batch.operations.length);
     batch.operations.push(operation);
@@ -132,7 +133,8 @@ export class SessionRunner implements SessionEffects {
   }
 
   settlePublish(exchange: PublishExchange, outcome: PublishOutcome): void {
-    if (this.#staged === undefined && this.#committing === undefined) this.#targets.publishSettled(exchange, outcome);
+    const held = !this.#dead && (this.#staged !== undefined || this.#committing !== undefined);
+    if (!held) this.#targets.publishSettled(exchange, outcome);
     else this.#batch().releases.push({ type: 'settle', exchange, outcome });
   }
 

@@ -145,11 +145,12 @@ export class SessionHost {
 
   /** What memory holds and the store does not is unknown to the next start: both must agree again, so memory goes. */
   #crash(cause: unknown, unsettled: readonly PublishExchange[]): void {
-    const waiting = [...unsettled, ...(this.#engine?.exchanges() ?? [])];
+    const engine = this.#engine;
+    const recorded = [...(engine?.exchanges() ?? [])].filter(({ qos }) => qos > 0);
     this.rest();
     this.#engine = undefined;
     this.#runner = this.#newRunner();
-    for (const exchange of waiting) {
+    for (const exchange of [...unsettled, ...recorded]) {
       const error = new StoreError('The session store failed while the publish was under way', {
         cause,
         delivery: 'unknown',
@@ -157,5 +158,7 @@ export class SessionHost {
       this.#listener.publishSettled(exchange, { error });
     }
     this.#listener.crashed(new StoreError('The session store failed; the client has stopped', { cause }));
+    // Requests and QoS 0 that waits for room have no record: they end as at any other end of a connection.
+    engine?.handleDisconnected(this.now());
   }
 }

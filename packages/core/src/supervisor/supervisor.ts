@@ -100,7 +100,11 @@ export class Supervisor {
     try {
       await this.#openSession(life);
       const info = await this.#connectFirst(life);
+      // The handshake is over, and with it what the signal may end.
+      signal?.removeEventListener('abort', abort);
       await this.#parts.host.runner.committed();
+      // The store has failed over it, or disconnect() has come.
+      if (life.stopped) throw life.signal.reason;
       return info;
     } catch (error) {
       const reason: unknown = life.stopped ? life.signal.reason : error;
@@ -269,8 +273,7 @@ export class Supervisor {
     });
     events.emit('connect', info);
     this.#parts.connected(broker, info.clientId);
-    for (const waiter of this.#waiters) waiter.resolve(info);
-    this.#waiters.clear();
+    void this.#resolveWaiters(link, info);
     link.start({
       packet: (packet: Packet) => host.engine?.handlePacket(packet, host.now()),
       room: () => host.engine?.handleRoom(host.now()),
@@ -278,6 +281,15 @@ export class Supervisor {
       reauthenticated: () => events.emit('reauthenticated'),
     });
     return info;
+  }
+
+  /** The session is recorded before anybody is told; until then the next connection may be the one. */
+  async #resolveWaiters(link: Link, info: ConnackInfo): Promise<void> {
+    const recorded = this.#parts.host.runner.committed();
+    if (recorded !== undefined) await recorded;
+    if (this.#link !== link) return;
+    for (const waiter of this.#waiters) waiter.resolve(info);
+    this.#waiters.clear();
   }
 
   #attemptFailed(life: Life, cause: unknown, broker: BrokerAddress, attempt: number): AnyMqttError {
