@@ -12,6 +12,10 @@ import { INVALID, scanWords } from '../utf8.ts';
 import { malformed, protocolError, WireError } from '../wire-error.ts';
 import { PROPERTIES, type PublishProperties } from './publish.ts';
 
+/** A bit for each property that may be there once. */
+const SINGLE = new Uint8Array(256);
+for (const [index, id] of [0x01, 0x02, 0x03, 0x08, 0x09, 0x23].entries()) SINGLE[id] = 1 << index;
+
 /**
  * Checks the property block `bytes[start, end)` of a PUBLISH as `readPropertyBlock` would, without making anything.
  * The rules are those of the table; a test holds the two against each other.
@@ -38,7 +42,7 @@ export function checkPublishProperties(
       i = skipIdentifier(bytes, i, end);
       continue;
     }
-    const bit = 1 << (id === 0x23 ? 0 : id); // 0x01, 0x02, 0x03, 0x08, 0x09 and 0x23: a bit each
+    const bit = SINGLE[id] ?? 0;
     if ((seen & bit) !== 0) throw protocolError(`PUBLISH has property ${hexByte(id)} twice`);
     seen |= bit;
     switch (id) {

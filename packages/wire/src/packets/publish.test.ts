@@ -181,9 +181,9 @@ runBad('PUBLISH, refused', [
     error: 0x81,
   },
   {
-    name: 'property 0x22 beside the one whose bit it shares',
+    name: 'property 0x22 beside 0x02',
     hex: framed('30', `${TOPIC}${block('02 00000001', '22 0001')}`),
-    error: 0x82,
+    error: 0x81,
   },
   {
     name: 'T-301 property of another packet: Reason String',
