@@ -77,13 +77,13 @@ function toRequest(
   const { userProperties } = call.subscription.options;
   return {
     type: 'subscribe',
-    filters: asked.map(({ options, granted }) => ({
+    filters: asked.map(({ options, target, askedBefore }) => ({
       topicFilter: options.filter,
       qos: options.qos,
       noLocal: options.noLocal,
       retainAsPublished: options.retainAsPublished,
-      // In doubt: where the broker still has it, it is no new subscription, and its retained messages were sent.
-      retainHandling: granted && options.retainHandling === 0 ? 1 : options.retainHandling,
+      // Asked again in doubt: where the broker still has it, it is no new subscription, and its retained messages were sent.
+      retainHandling: askedBefore && target.atBroker && options.retainHandling === 0 ? 1 : options.retainHandling,
     })),
     subscriptionIdentifier,
     userProperties: userProperties.length === 0 ? undefined : userProperties,

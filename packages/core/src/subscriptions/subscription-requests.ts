@@ -23,7 +23,7 @@ type Audience = 'caller' | 'holders';
 
 interface OpenSubscribe {
   readonly asked: readonly AskedFilter[];
-  readonly audience: Audience;
+  audience: Audience;
 }
 
 interface Answer {
@@ -134,9 +134,9 @@ export class SubscriptionRequests {
     this.#broker = info;
     if (fate === 'resumed') this.#unsubscribing.handleResumed(info);
     else this.#handleSessionLost();
+    if (inDoubt) this.#doubtGrants();
     for (const call of this.#calls) {
-      // Granted in this session is granted, unless a CONNACK was lost: the broker may have begun anew (§3.1.2.4).
-      const asked = call.asked.filter((each) => isOwner(each) && !each.open && (inDoubt || !each.granted));
+      const asked = call.asked.filter((each) => isOwner(each) && !each.open && !each.granted);
       if (asked.length > 0) this.#ask(call, asked, 'holders', info);
     }
   }
@@ -292,6 +292,13 @@ export class SubscriptionRequests {
 
   // Forgetting --------------------------------------------------------------------------------------------------------------
 
+  /** A CONNACK was lost: the broker may have begun a new session with it (§3.1.2.4). */
+  #doubtGrants(): void {
+    for (const target of this.#targets.values()) for (const asked of target.asked) asked.granted = false;
+    // What the engine has sent again now stands for all who hold the filter.
+    for (const open of this.#open.values()) open.audience = 'holders';
+  }
+
   #handleSessionLost(): void {
     this.#unsubscribing.handleSessionLost();
     this.#identifiers.forgetRetired();
@@ -345,8 +352,8 @@ function audienceOf({ asked, result }: Answer, audience: Audience): readonly Loc
   const { target, call } = asked;
   if (audience === 'caller') return target.holders.includes(call.subscription) ? [call.subscription] : [];
   if (result.reasonCode < 0x80) return target.holders;
-  // Who has the filter by another grant keeps it.
-  const granted = new Set<LocalSubscription>();
-  for (const each of target.asked) if (each.granted) granted.add(each.call.subscription);
-  return target.holders.filter((holder) => !granted.has(holder));
+  // Who has the filter by another grant keeps it; who has asked for it gets an answer of its own.
+  const others = new Set<LocalSubscription>();
+  for (const each of target.asked) if (each.granted || each.open) others.add(each.call.subscription);
+  return target.holders.filter((holder) => !others.has(holder));
 }
