@@ -23,7 +23,7 @@ export class PlatformConnection implements Connection {
 
   constructor(socket: WebSocket) {
     this.#socket = socket;
-    socket.addEventListener('message', ({ data }: MessageEvent<unknown>) => this.#message(data));
+    socket.addEventListener('message', ({ data }: { readonly data: unknown }) => this.#message(data));
     socket.addEventListener('error', () => {
       this.#error ??= new Error('The WebSocket failed');
     });
@@ -36,8 +36,7 @@ export class PlatformConnection implements Connection {
   }
 
   write(bytes: Uint8Array, written?: () => void): boolean {
-    // The platform copies; a view over shared memory is not what it takes, and not what the client writes.
-    this.#socket.send(bytes as Uint8Array<ArrayBuffer>);
+    this.#socket.send(bytes);
     this.#sent += bytes.length;
     if (written !== undefined) this.#waiting.push({ at: this.#sent, written });
     this.#wasFull ||= this.#socket.bufferedAmount >= FULL_BYTES;

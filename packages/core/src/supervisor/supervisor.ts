@@ -217,12 +217,21 @@ export class Supervisor {
           engine.handleConnectWritten(host.now());
         },
       });
+      this.#assertCanPause(result.link);
     } catch (error) {
       const reasonCode = isMqttError(error) && error.code === 'CONNECT_REFUSED' ? error.reasonCode : undefined;
       engine.handleConnectFailed({ written, connackReceived: reasonCode !== undefined, reasonCode }, host.now());
       throw error;
     }
     return this.#bind(life, broker, result);
+  }
+
+  /** A default that this transport cannot keep is refused, never quietly replaced. */
+  #assertCanPause(link: Link): void {
+    if (this.#parts.options.overflow !== 'pause' || link.canPause) return;
+    const error = mqttError('INVALID_OPTION', 'overflow "pause" needs a connection that can pause; this one cannot');
+    link.destroy(error);
+    throw error;
   }
 
   /** The engine may have gone with its store between two attempts. */
