@@ -26,7 +26,7 @@ async function vitest(): Promise<Tally> {
 }
 
 const steps: readonly { name: string; check: () => Promise<Tally> }[] = [
-  { name: 'build', check: command('turbo', 'run', 'build', '--output-logs=errors-only') },
+  { name: 'build', check: command('turbo', 'run', 'build', '--output-logs=errors-only', '--continue') },
   { name: 'format', check: command('biome', 'format', '.') },
   { name: 'lint', check: command('oxlint', '--type-aware', '--deny-warnings') },
   { name: 'type check', check: command('turbo', 'run', 'typecheck', '--output-logs=errors-only', '--continue') },

@@ -126,7 +126,7 @@ export const codec: Codec<string> = {
 export const dial: Dial = async (broker, { signal }) => {
   signal.throwIfAborted();
   const connection: Connection = {
-    start: ({ data }) => data(new Uint8Array()),
+    start: (handlers) => handlers.data(new Uint8Array()),
     write: (bytes, written) => (written?.(), bytes.length < broker.href.length),
     end: () => undefined,
     destroy: () => undefined,

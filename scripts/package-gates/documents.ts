@@ -39,7 +39,7 @@ async function checkBlocks(
     files: { ...Object.fromEntries(named), ...others },
     compilerOptions: {
       module: 'nodenext',
-      lib: ['es2023', 'esnext.disposable', 'dom'],
+      lib: ['esnext', 'dom'],
       types: ['node'],
       skipLibCheck: true,
     },
@@ -77,6 +77,9 @@ function exampleGlobals(packed: readonly PackedPackage[]): string {
     ...Object.entries(objects).map(([name, type]) => `const ${name}: import('@mqttv5/core').${type};`),
     "const z: typeof import('zod').z;",
     'const signal: AbortSignal;',
+    "const socket: import('node:net').Socket;",
+    'function handle(...values: unknown[]): void;',
+    "const expect: typeof import('vitest').expect;",
   ];
   return `declare global {\n${declarations.join('\n')}\n}\nexport {};\n`;
 }
