@@ -112,6 +112,9 @@ test('with a delay it is published when the delay is over [MQTT-3.1.2-8]', async
   await watcher.expectQuiet();
   clock.advance(1);
   expect((await watcher.expectPublish()).text).toBe('gone');
+  clock.advance(100_000); // the end of the session has no will left to send
+  expect(broker.clients).toHaveLength(1);
+  await watcher.expectQuiet();
 });
 
 test('the end of the session comes first if the delay is longer [MQTT-3.1.2-8]', async () => {

@@ -61,9 +61,7 @@ export class Sessions {
     if (will === undefined) return;
     const delay = will.properties?.willDelayInterval ?? 0;
     if (delay === 0) this.#publishWill(session);
-    else if (delay < expiryInterval || expiryInterval === neverExpires) {
-      session.cancelWill = clock.schedule(() => this.#publishWill(session), delay * 1000);
-    }
+    else session.cancelWill = clock.schedule(() => this.#publishWill(session), delay * 1000);
   }
 
   /** The session is over: subscriptions and messages go, a will that is still there is published. */
