@@ -27,6 +27,8 @@ export interface Delivery {
   sentOn: number;
   /** Sent on any connection: its next PUBLISH carries DUP. */
   sent: boolean;
+  /** Its identifier was another's that the broker gave up on: a resend looks like one of the other. */
+  uncertain: boolean;
 }
 
 /** One session of the client at a broker (§4.1). */
@@ -37,6 +39,8 @@ export class BrokerSession {
   readonly deliveries: Delivery[] = [];
   /** How often a topic was taken over at QoS 2. */
   readonly takenAtQoS2: Map<string, number> = new Map();
+  /** Identifiers of messages the broker gave up on. */
+  readonly abandoned: Set<number> = new Set();
   nextIdentifier = 0;
   lostAt: number | undefined;
 
@@ -59,6 +63,7 @@ export interface Ledger {
   arrived(packet: PublishPacket, topic: string): void;
   /** A doubt was justified: a broker may hold flows of another session under the identifiers of this one. */
   readonly ambiguous: boolean;
+  isGivenUp(topic: string): boolean;
   /** The broker cannot stand it. */
   isPoison(topic: string): boolean;
 }
@@ -90,7 +95,6 @@ export class BrokerConnection {
   /** Identifiers of the client's PUBLISH packets that are not answered to the end: what our Receive Maximum bounds. */
   readonly #open = new Set<number>();
   readonly #aliasesIn: (string | undefined)[] = [];
-  readonly #aliasesOut: (string | undefined)[] = [];
   /** QoS 1 and 2 deliveries sent here and not answered, in order of arrival at the client. */
   readonly #awaitingPuback: number[] = [];
   readonly #awaitingPubrec: number[] = [];
@@ -139,6 +143,14 @@ export class BrokerConnection {
       default:
         ensure(false, `the client sent ${packet.type}`);
     }
+  }
+
+  /** A resumed session: some of what the standard leaves open. */
+  resume(): void {
+    // An answer that was lost may come again before its PUBLISH does.
+    if (!this.#random.chance(20)) return;
+    for (const packetIdentifier of this.session.received.keys())
+      this.#send({ type: 'pubrec', packetIdentifier, reasonCode: 0x00 });
   }
 
   /** One answer that was put off. */
@@ -197,6 +209,11 @@ export class BrokerConnection {
     }
     if (reasonCode < 0x80) {
       this.session.received.set(packetIdentifier, topic);
+      // V-025: answers of the wrong kind free nothing.
+      if (this.#random.chance(3)) {
+        this.#send({ type: 'puback', packetIdentifier, reasonCode: 0x00 });
+        this.#send({ type: 'suback', packetIdentifier, reasonCodes: [0] });
+      }
       this.#ledger.taken(topic, 2, this.session);
     }
     this.#answer({ type: 'pubrec', packetIdentifier, reasonCode });
@@ -213,8 +230,13 @@ export class BrokerConnection {
   }
 
   #handlePubrel({ packetIdentifier, reasonCode }: PubrelPacket): void {
+    const topic = this.session.received.get(packetIdentifier);
     const known = this.session.received.delete(packetIdentifier);
-    ensure(!known || reasonCode === 0x00, `PUBREL 0x${reasonCode.toString(16)} for an open message`);
+    // 0x92 for one that the client has given up, because it does not fit this connection.
+    ensure(
+      topic === undefined || this.#ledger.ambiguous || this.#ledger.isGivenUp(topic) || reasonCode === 0x00,
+      `PUBREL 0x${reasonCode.toString(16)} for an open message`,
+    );
     this.#answer({ type: 'pubcomp', packetIdentifier, reasonCode: known ? 0x00 : 0x92 });
   }
 
@@ -255,6 +277,7 @@ export class BrokerConnection {
       session.nextIdentifier = (session.nextIdentifier % this.#identifiers) + 1;
       if (session.deliveries.some((other) => other.packetIdentifier === session.nextIdentifier)) continue;
       delivery.packetIdentifier = session.nextIdentifier;
+      delivery.uncertain = session.abandoned.has(session.nextIdentifier);
       return true;
     }
     return false;
@@ -296,10 +319,12 @@ export class BrokerConnection {
   #aliased(packet: PublishPacket): PublishPacket {
     const maximum = this.#client.topicAliasMaximum;
     if (maximum === 0 || this.#random.chance(50)) return packet;
-    const alias = 1 + this.#random.below(maximum);
-    const known = this.#aliasesOut[alias] === packet.topicName;
-    this.#aliasesOut[alias] = packet.topicName;
-    return { ...packet, topicName: known ? '' : packet.topicName, properties: { topicAlias: alias } };
+    const topicAlias = 1 + this.#random.below(maximum);
+    const { topicName } = packet;
+    if (this.#random.chance(50)) return { ...packet, properties: { topicAlias } };
+    // Set by another message, used by this one.
+    this.#send({ ...packet, qos: 0, dup: false, packetIdentifier: 0, topicName, properties: { topicAlias } });
+    return { ...packet, topicName: '', properties: { topicAlias } };
   }
 
   #handlePuback({ packetIdentifier }: PubackPacket): void {

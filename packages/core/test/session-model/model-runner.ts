@@ -30,9 +30,12 @@ interface Batch {
 }
 
 export interface RunnerHooks {
+  /** The engine has decided to send. */
+  sending(packet: Packet): void;
   /** Bytes go to the connection. */
   written(link: object, packet: Packet): void;
   deliver(packet: PublishPacket, topic: string, exchange: InboundExchange | undefined): void;
+  decided(exchange: PublishExchange, outcome: PublishOutcome): void;
   settled(exchange: PublishExchange, outcome: PublishOutcome): void;
   answered(request: ControlRequest, outcome: RequestOutcome): void;
   firstPutFailed(exchange: PublishExchange): void;
@@ -108,10 +111,9 @@ export class ModelRunner implements SessionEffects {
     if (packet.type === 'publish' && packet.qos > 0) {
       ensure(this.store.has(`o/${packet.packetIdentifier}`), `PUBLISH ${packet.topicName} before its record`);
     } else if (packet.type === 'pubrel' && packet.reasonCode === 0) {
-      ensure(
-        this.#phaseOf(packet.packetIdentifier) === AWAIT_PUBCOMP,
-        `PUBREL ${packet.packetIdentifier} before its record`,
-      );
+      // Gone is right too: a PUBREL that was decided twice, of a message that has ended meanwhile.
+      const phase = this.#phaseOf(packet.packetIdentifier) ?? AWAIT_PUBCOMP;
+      ensure(phase === AWAIT_PUBCOMP, `PUBREL ${packet.packetIdentifier} before its record`);
     } else if (packet.type === 'pubrec' && packet.reasonCode < 0x80) {
       ensure(this.store.has(`i/${packet.packetIdentifier}`), `PUBREC ${packet.packetIdentifier} before its record`);
     } else if (packet.type === 'pubcomp') {
@@ -131,6 +133,7 @@ export class ModelRunner implements SessionEffects {
   send(packet: Packet, exchange?: PublishExchange): boolean {
     const { link } = this;
     ensure(link !== undefined, `${packet.type} without a connection`);
+    this.#hooks.sending(packet);
     if (this.#persistent) this.#staged.releases.push({ link, packet, exchange });
     else this.#write(link, packet, exchange);
     return this.room;
@@ -147,6 +150,7 @@ export class ModelRunner implements SessionEffects {
   }
 
   settlePublish(exchange: PublishExchange, outcome: PublishOutcome): void {
+    this.#hooks.decided(exchange, outcome);
     if (this.#persistent) this.#staged.releases.push({ exchange, outcome });
     else this.#hooks.settled(exchange, outcome);
   }

@@ -14,6 +14,7 @@ import {
   type BrokerLimits,
   type BrokerSession,
   connackOf,
+  type Delivery,
   openSession,
   type SessionDirectory,
 } from './model-broker.ts';
@@ -53,16 +54,18 @@ export class World {
   #directories: readonly SessionDirectory[];
   /** The broker session the engine believes it is in. */
   #session: BrokerSession | undefined;
-  /** Number of that session: counts verdicts "new" and "lost". */
-  #sessionNumber = 0;
   #published = 0;
   #delivered = 0;
   /** Deliveries that have to arrive, by topic. */
-  readonly #expected = new Map<string, BrokerSession>();
+  readonly #expected = new Map<string, Delivery>();
   readonly #steps: readonly Step[];
   readonly #totalWeight: number;
-  /** A session was resumed in doubt. */
-  #doubted = false;
+  /** Counts what the engine takes for a new session; `application.session` also what is one behind its back. */
+  #engineSession = 1;
+  /** Newest PUBREL of this connection, by the order of PUBRECs. */
+  #lastPubrel = 0;
+  readonly #pubrels = new Set<string>();
+  #released = 0;
   trace: string[] | undefined;
 
   constructor(scenario: Scenario) {
@@ -80,12 +83,14 @@ export class World {
   #newRunner(store: Map<string, Uint8Array>): ModelRunner {
     const { application } = this;
     const hooks = {
+      sending: (packet: Packet) => this.#sending(packet),
       written: (link: object, packet: Packet) => this.#written(link as Link, packet),
       deliver: application.delivered.bind(application),
       settled: (exchange: PublishExchange, outcome: Parameters<ModelApplication['settled']>[1]) => {
         this.trace?.push(`  settled ${exchange.topic} ${outcome.error?.code ?? 'ok'}`);
         application.settled(exchange, outcome);
       },
+      decided: application.decided.bind(application),
       answered: application.answered.bind(application),
       firstPutFailed: (exchange: PublishExchange) => {
         const error = new StoreError('no space left', { delivery: 'notSent' });
@@ -145,6 +150,7 @@ export class World {
       [3, (random) => this.#changeRoom(random)],
       [4, (random) => this.#passTime(random)],
       [1, (random) => this.#loseSession(random)],
+      [1, () => this.#brokerGivesUp()],
       [1, () => this.#crash()],
     ];
   }
@@ -339,6 +345,7 @@ export class World {
         send: (packet) => link.toClient.push(packet),
       },
     );
+    if (sessionPresent) link.broker_.resume();
   }
 
   #expireSessions(directory: SessionDirectory): void {
@@ -386,6 +393,12 @@ export class World {
     const { session, limits } = broker;
     this.#runner.link = link;
     this.#runner.room = true;
+    this.#lastPubrel = 0;
+    this.#pubrels.clear();
+    if (!packet.sessionPresent) {
+      this.application.session += 1;
+      this.#engineSession += 1;
+    }
     const verdict = this.engine.handleConnected(
       packet,
       { ...limits, retainAvailable: true, sessionExpiryInterval: this.#scenario.settings.sessionExpiryInterval },
@@ -412,14 +425,14 @@ export class World {
       ensure(this.#session === session || verdict.inDoubt === true, 'resumed a session that is not ours');
       // In doubt, and it was a new one indeed: what was sent in the old one is unknown there.
       if (this.#session !== session) {
+        this.application.session += 1;
         this.#forgetDeliveries();
         // From here on brokers may hold different sessions under one number, and resends of the one can be taken for the other.
         this.application.ambiguous = true;
       }
-      if (verdict.inDoubt === true) this.#doubted = true;
+      if (verdict.inDoubt === true) this.application.doubted = true;
     } else {
       ensure(verdict.fate === (this.#session === undefined ? 'new' : 'lost'), `fate ${verdict.fate}`);
-      this.#sessionNumber += 1;
       this.#forgetDeliveries();
     }
     this.#session = session;
@@ -494,6 +507,17 @@ export class World {
     directory.sessions.clear();
   }
 
+  /** A broker gives up on a message it has sent and whose PUBACK is missing, and uses the identifier again. */
+  #brokerGivesUp(): void {
+    if (this.#link !== undefined) return;
+    const deliveries = this.#session?.deliveries ?? [];
+    const index = deliveries.findIndex(({ qos, state }) => qos === 1 && state === 'publish');
+    const [gone] = index < 0 ? [] : deliveries.splice(index, 1);
+    if (gone === undefined) return;
+    this.#expected.delete(gone.topic);
+    this.#session?.abandoned.add(gone.packetIdentifier);
+  }
+
   // -- Killed
 
   #crash(): void {
@@ -508,7 +532,9 @@ export class World {
     if (this.#session !== committedSession) this.#forgetDeliveries();
     this.#session = committedSession as BrokerSession | undefined;
     this.engine = this.#newEngine();
-    const report = this.engine.restore(this.#runner.store, this.#now);
+    // In no particular order: a store promises none.
+    const entries = [...this.#runner.store].sort(([a], [b]) => (a < b ? 1 : -1));
+    const report = this.engine.restore(entries, this.#now);
     ensure(report.damaged.length === 0, `damaged: ${JSON.stringify(report.damaged)}`);
     const restored = new Set([...this.engine.exchanges()].map(({ topic }) => topic));
     for (const sent of this.application.unfinished()) {
@@ -520,6 +546,9 @@ export class World {
       const sent = this.application.find(topic);
       sent.outcome = undefined;
       sent.released = false;
+      // A restored exchange counts as written.
+      sent.writtenInSession = this.#engineSession;
+      sent.takenInSession = sent.taken > 0 ? this.application.session : 0;
     }
     this.#adopt();
     // PUBREC came, and the process was killed before that was committed.
@@ -550,22 +579,45 @@ export class World {
 
   // -- Observing
 
+  #sending(packet: Packet): void {
+    if (packet.type !== 'publish' || packet.qos === 0) return;
+    const { releasedInSession, topic } = this.application.find(packet.topicName);
+    ensure(releasedInSession !== this.#engineSession, `PUBLISH ${topic} after its PUBREC [MQTT-4.3.3-6]`);
+  }
+
   #written(link: Link, packet: Packet): void {
     this.trace?.push(`client sends ${describe(packet)}`);
     link.toBroker.push(packet);
+    if (packet.type === 'pubrel' && packet.reasonCode === 0) this.#checkPubrelOrder(packet.packetIdentifier);
     if (packet.type !== 'publish' || packet.qos === 0) return;
     const sent = this.application.find(packet.topicName);
-    const session = this.#sessionNumber + 1;
+    const session = this.#engineSession;
+    ensure(!packet.dup || sent.writtenInSession === session, `${sent.topic} sent as new with DUP`);
     ensure(packet.dup || sent.writtenInSession !== session, `${sent.topic} sent again without DUP [MQTT-3.3.1-1]`);
-    ensure(sent.releasedInSession !== session, `PUBLISH ${sent.topic} after its PUBREC [MQTT-4.3.3-6]`);
     sent.writtenInSession = session;
+  }
+
+  /** [MQTT-4.6.0-4] */
+  #checkPubrelOrder(packetIdentifier: number): void {
+    for (const exchange of this.engine.exchanges()) {
+      if (exchange.packetIdentifier !== packetIdentifier || exchange.phase !== 'awaitPubcomp') continue;
+      const { releaseOrder, topic } = this.application.find(exchange.topic);
+      // PUBREC came again.
+      if (releaseOrder === this.#lastPubrel || this.#pubrels.has(topic)) return;
+      this.#pubrels.add(topic);
+      ensure(releaseOrder > this.#lastPubrel, `PUBREL of ${topic} out of order [MQTT-4.6.0-4]`);
+      this.#lastPubrel = releaseOrder;
+    }
   }
 
   #noteReleased(packetIdentifier: number): void {
     for (const exchange of this.engine.exchanges()) {
       if (exchange.packetIdentifier !== packetIdentifier || exchange.phase !== 'awaitPubrec' || !exchange.written)
         continue;
-      this.application.find(exchange.topic).releasedInSession = this.#sessionNumber + 1;
+      const sent = this.application.find(exchange.topic);
+      sent.releasedInSession = this.#engineSession;
+      this.#released += 1;
+      sent.releaseOrder = this.#released;
     }
   }
 
@@ -591,16 +643,18 @@ export class World {
       return;
     }
     const qos = random.pick([1, 2] as const);
-    session.deliveries.push({
+    const delivery: Delivery = {
       topic,
       qos,
       packetIdentifier: 0,
       state: 'queued',
       sentOn: 0,
       sent: false,
-    });
+      uncertain: false,
+    };
+    session.deliveries.push(delivery);
     // reliability.md, "Whose session it is", (b): after a doubt only DUP 0 tells a new message from one that is here.
-    if (qos === 1 || !this.application.ambiguous) this.#expected.set(topic, session);
+    if (qos === 1 || !this.application.ambiguous) this.#expected.set(topic, delivery);
     this.#link?.broker_?.pump();
   }
 
@@ -648,7 +702,8 @@ export class World {
     ensure(this.engine.sendQuota === link.broker_.limits.receiveMaximum, 'a slot of the send quota is missing');
     ensure(this.application.openRequests.size === 0, 'a request has not ended');
     ensure(this.engine.pollTimeout() === undefined, 'a timeout without a message');
-    for (const topic of this.#expected.keys()) ensure(this.application.given.has(topic), `${topic} was never given`);
+    for (const { topic, uncertain } of this.#expected.values())
+      ensure(uncertain || this.application.given.has(topic), `${topic} was never given`);
     ensure(link.broker_.session.deliveries.length === 0, 'a delivery was never acknowledged');
     this.#checkStore();
   }
@@ -657,7 +712,7 @@ export class World {
     for (const key of this.#runner.store.keys()) {
       // Identifiers that stay taken until the session ends, and incoming messages the broker has forgotten in a doubt.
       const taken = key.startsWith('o/') && this.#runner.store.get(key)?.[1] === TAKEN_KIND;
-      const leftover = key !== 'meta' && !taken && !(key.startsWith('i/') && this.#doubted);
+      const leftover = key !== 'meta' && !taken && !(key.startsWith('i/') && this.application.doubted);
       ensure(!leftover, `${key} is left in the store`);
     }
   }
