@@ -5,7 +5,7 @@
 import type { AuthPacket, ConnackPacket, ConnectPacket, Packet, WireError } from '@mqttv5/wire';
 import { ReasonCode } from '@mqttv5/wire';
 import { mqttError, ProtocolError } from '../errors.ts';
-import { authPacket, authViolation, hex, wrongMethod } from './authentication.ts';
+import { authPacket, authViolation, wrongMethod } from './authentication.ts';
 import type { AuthenticationExchange } from './authentication.ts';
 import { connectionLost, connectRefused, reasonCodeText } from './connection-errors.ts';
 import type { EstablishOptions } from './establish.ts';
@@ -109,16 +109,10 @@ export class Handshake<T> implements PacketConnectionHandlers {
   #handleConnack(packet: ConnackPacket): void {
     if (!this.#connectSent)
       return this.#violated(new ProtocolError(ReasonCode.ProtocolError, 'CONNACK before CONNECT'));
-    const { reasonCode, sessionPresent, properties } = packet;
-    if (reasonCode >= 0x80) {
-      // [MQTT-3.2.2-6]
-      if (!sessionPresent) return this.#fail(connectRefused(packet));
-      return this.#violated(
-        new ProtocolError(ReasonCode.ProtocolError, `CONNACK ${hex(reasonCode)} with Session Present 1`),
-      );
-    }
+    // The decoder has refused Session Present 1 in it [MQTT-3.2.2-6].
+    if (packet.reasonCode >= 0x80) return this.#fail(connectRefused(packet));
     const method = this.#connect.properties?.authenticationMethod;
-    const named = properties?.authenticationMethod;
+    const named = packet.properties?.authenticationMethod;
     if (named !== method) {
       // [MQTT-4.12.0-5], [MQTT-4.12.0-6]
       const detail =

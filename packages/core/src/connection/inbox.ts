@@ -37,13 +37,10 @@ export class Inbox {
   /** HOT PATH. */
   push(chunk: Uint8Array): void {
     if (this.#dead) return;
-    if (this.#stopped || this.#decoding) {
-      this.#waiting.push(chunk);
-    } else {
-      // Nothing waits: whatever stopped the decoding has let it run to the end of what was there.
-      this.#decoder.push(chunk);
-      this.#decode();
-    }
+    // Straight to the decoder where nothing waits: no array is touched then.
+    if (this.#stopped || this.#decoding || this.#waiting.length > 0) this.#waiting.push(chunk);
+    else this.#decoder.push(chunk);
+    if (!this.#stopped) this.#decode();
   }
 
   /** Holds packets back from here on, also those of the chunk that is being decoded. */

@@ -192,6 +192,27 @@ test('while reading is paused PINGREQ goes out and silence condemns nobody; the 
   expect(open.ends).toMatchObject([{ error: { code: 'PING_TIMEOUT' } }]);
 });
 
+test('paused before a stalled broker, PINGREQ is asked for once an interval, not in a loop', async () => {
+  const open = await openLink({ keepAlive: 10 });
+  open.connection.stalled = true;
+  for (let i = 0; i < 4; i++) open.link.send(publish('out', 60_000));
+  open.link.pause();
+  await open.clock.run(9500 * 3);
+  expect(open.counters.pingsSent).toBe(3);
+});
+
+test('silence from before a pause does not count after it', async () => {
+  const open = await openLink({ keepAlive: 10 });
+  open.link.pause();
+  for (let second = 0; second < 30; second++) {
+    await open.clock.run(1000);
+    open.link.send(publish('out'));
+  }
+  open.link.resume();
+  await open.clock.run(100);
+  expect(pings(open)).toBe(0);
+});
+
 test('a pause in the middle of an open PINGREQ stops its deadline', async () => {
   const open = await openLink({ keepAlive: 10 });
   await open.clock.run(9500 + 4000);

@@ -238,9 +238,7 @@ export class Link implements PacketConnectionHandlers {
   }
 
   #handleDisconnect(packet: DisconnectPacket): void {
-    // [MQTT-3.14.2-2]
-    if (packet.properties?.sessionExpiryInterval !== undefined)
-      return this.#violated('DISCONNECT with Session Expiry Interval');
+    // The decoder has refused Session Expiry Interval [MQTT-3.14.2-2].
     const reauthenticating = this.#reauthentication.active;
     const takenOver = packet.reasonCode === ReasonCode.SessionTakenOver;
     const error = disconnected(packet, takenOver ? 'SESSION_TAKEN_OVER' : 'SERVER_DISCONNECTED');

@@ -303,6 +303,25 @@ test('a connection that calls `written` inside write() and twice is counted once
   expect(connection.packets).toHaveLength(2);
 });
 
+test('room() is not told inside send(): what is being sent comes first', async () => {
+  const order: string[] = [];
+  const connection = new MemoryConnection();
+  connection.write = (_bytes, written) => {
+    written?.();
+    return true;
+  };
+  const room = (): void => void order.push('room');
+  const ignore = (): void => undefined;
+  const handlers = { room, writeFailed: ignore, acknowledgementsOverflow: ignore, handedOver: ignore };
+  const outbox = new Outbox(connection, handlers, new Counters(), 50_000);
+  expect(outbox.send(publish('a', 60_000))).toBe(false);
+  // Does not fit beside the first, which is written now.
+  outbox.send(publish('b', 10_000));
+  order.push('sent');
+  await settled();
+  expect(order).toEqual(['sent', 'room']);
+});
+
 test('a buffer is not reused before its write has ended', async () => {
   const { outbox, connection } = setUp();
   connection.stalled = true;

@@ -152,6 +152,26 @@ describe('TCP', () => {
     expect(await started(connection).closed).toBeUndefined();
   });
 
+  test('a reset that came before start() is told by it', async () => {
+    const server = await listen(
+      createServer((socket) => socket.resetAndDestroy()),
+      loopback,
+    );
+    const connection = await tcpDial(new URL(`mqtt://127.0.0.1:${portOf(server)}`), { signal: NEVER });
+    for (let turn = 0; turn < 100; turn++) await nextTurn();
+    expect(await started(connection).closed).toMatchObject({ code: 'ECONNRESET' });
+  });
+
+  test('the FIN of a peer that reads nothing any more is a close, however much is unsent', async () => {
+    const server = await listen(createServer({ allowHalfOpen: true, pauseOnConnect: true }), loopback);
+    const accepted = once(server, 'connection');
+    const log = await dialLog(`mqtt://127.0.0.1:${portOf(server)}`);
+    const [socket] = (await accepted) as [Socket];
+    for (let i = 0; i < 64; i++) log.connection.write(new Uint8Array(1024 * 1024));
+    socket.end();
+    expect(await log.closed).toBeUndefined();
+  });
+
   test('a reset is a close with its error', async () => {
     const server = await listen(createServer(), loopback);
     const accepted = once(server, 'connection');

@@ -72,8 +72,13 @@ export class MemoryConnection implements Connection {
     for (const written of this.#unwritten.splice(0, count)) written();
   }
 
-  /** The broker sends packets or bytes, in one chunk. */
+  /** The broker sends packets or bytes, in one chunk; a chunk by itself is handed over as it is. */
   send(...parts: (Packet | Uint8Array)[]): void {
+    const [first] = parts;
+    if (parts.length === 1 && first instanceof Uint8Array) {
+      this.#handlers?.data(first);
+      return;
+    }
     const chunks = parts.map((part) => (part instanceof Uint8Array ? part : encode(part)));
     const chunk = new Uint8Array(chunks.reduce((sum, each) => sum + each.length, 0));
     let offset = 0;
