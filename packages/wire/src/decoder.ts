@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { isBytes } from './fields.ts';
 import { PacketType } from './packet-type.ts';
 import { readPublish } from './packets/publish-reader.ts';
 import type { PublishView } from './packets/publish-view.ts';
@@ -105,7 +106,7 @@ export class Decoder {
    * that {@link next} gives out view them. After a `WireError` bytes are ignored until {@link reset}.
    */
   push(chunk: Uint8Array): void {
-    if (!ArrayBuffer.isView(chunk)) throw new TypeError('Decoder.push takes a Uint8Array');
+    if (!isBytes(chunk)) throw new TypeError('Decoder.push takes a Uint8Array');
     if (this.#error !== undefined || chunk.length === 0) return;
     const bytes = plainBytes(chunk);
     if (this.#position === this.#chunk.length && this.#queueHead === this.#queue.length) {

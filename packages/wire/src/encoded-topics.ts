@@ -4,7 +4,7 @@
 // thousand or so, are kept. (codec.bench.ts: encode PUBLISH)
 
 import { checkTopicName } from './topics.ts';
-import { measureString, writeString } from './utf8.ts';
+import { decodeUtf8, measureString, scanUtf8, writeString } from './utf8.ts';
 
 /** Longest name that is kept, in UTF-16 units. */
 const LONGEST = 128;
@@ -28,10 +28,15 @@ export function encodedTopicName(topicName: string): Uint8Array {
     writeString(topicName, bytes, 0);
     if (topicName.length <= LONGEST) {
       if (known.size >= LIMIT) known.clear();
-      known.set(topicName, bytes);
+      known.set(ownText(bytes), bytes);
     }
   }
   lastName = topicName;
   lastBytes = bytes;
   return bytes;
+}
+
+/** The name in a string of its own: the caller's may be a slice of a large one, and keep all of it alive. */
+function ownText(bytes: Uint8Array): string {
+  return decodeUtf8(bytes, 2, bytes.length, scanUtf8(bytes, 2, bytes.length));
 }
