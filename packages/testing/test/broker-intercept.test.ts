@@ -169,3 +169,20 @@ test('connections that drop after n packets are a hook that counts', async () =>
   client.send({ type: 'pingreq' });
   await client.expectEnd();
 });
+
+test('an async hook that lets everything pass changes nothing, order included [MQTT-4.6.0-5]', async () => {
+  await using broker = await startBroker({ intercept: async () => {} });
+  const [client] = await RawClient.connect(broker.url);
+  await client.subscribe('a');
+  for (let index = 1; index <= 50; index++) {
+    client.publish('a', String(index), { qos: index % 2 === 0 ? 0 : 1, packetIdentifier: index % 2 === 0 ? 0 : index });
+  }
+  const got: Record<string, string[]> = { 0: [], 1: [], puback: [] };
+  for (let left = 75; left > 0; left--) {
+    const packet = await client.next();
+    if (packet?.type === 'publish') got[packet.qos]?.push(Buffer.from(packet.payload).toString());
+    else if (packet?.type === 'puback') got['puback']?.push(String(packet.packetIdentifier));
+  }
+  const odd = Array.from({ length: 25 }, (_, index) => String(2 * index + 1));
+  expect(got).toEqual({ 0: odd.map((text) => String(Number(text) + 1)), 1: odd, puback: odd });
+});

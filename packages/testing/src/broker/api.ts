@@ -107,7 +107,7 @@ export interface Redirection {
  * - `"cut"`: the connection is cut off abruptly, and the packet with it
  * - `"cutAfter"`: the packet goes its way, then the connection is cut off
  * - a promise of any of these: an outgoing packet waits for it while later ones overtake it; an incoming one holds up
- *   everything that follows it on that connection
+ *   everything that follows it on that connection. What is still held when the connection ends is dropped
  *
  * A throw, and a packet that cannot be encoded, are a number: 0x83.
  *

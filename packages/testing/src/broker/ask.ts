@@ -4,7 +4,8 @@
 // Reason Code, and a throw is logged and becomes 0x83 (Implementation specific error).
 import { ReasonCode } from '@mqttv5/wire';
 import type { MaybePromise } from '@mqttv5/core';
-import type { BrokerAccess, BrokerCredentials } from './api.ts';
+import type { Packet } from '@mqttv5/wire';
+import type { BrokerAccess, BrokerClient, BrokerCredentials, InterceptAction } from './api.ts';
 import type { Settings } from './settings.ts';
 
 /** 0 if the client may connect, else the code to refuse it with. A promise only if the function gave one. */
@@ -29,6 +30,22 @@ export function askAuthorize(settings: Settings, access: BrokerAccess): number {
     return toCode(authorize(access), ReasonCode.NotAuthorized);
   } catch (error) {
     return failed(settings, 'authorize', error);
+  }
+}
+
+/** What becomes of a packet: undefined if it goes its way. A promise only if the function gave one. */
+export function askIntercept(
+  settings: Settings,
+  direction: 'in' | 'out',
+  packet: Packet,
+  client: BrokerClient,
+): MaybePromise<InterceptAction | undefined> {
+  const onThrow = (error: unknown): InterceptAction => failed(settings, 'intercept', error);
+  try {
+    const answer = settings.intercept?.(direction, packet, client);
+    return answer instanceof Promise ? answer.then((action) => action ?? undefined, onThrow) : (answer ?? undefined);
+  } catch (error) {
+    return onThrow(error);
   }
 }
 

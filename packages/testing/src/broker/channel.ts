@@ -6,7 +6,7 @@ import { Decoder, WireError } from '@mqttv5/wire';
 import type { Packet } from '@mqttv5/wire';
 import type { Link } from '../links/link.ts';
 import type { BrokerClient, InterceptAction } from './api.ts';
-import { failed } from './ask.ts';
+import { askIntercept, failed } from './ask.ts';
 import { fit } from './fit.ts';
 import type { PacketLimits } from './fit.ts';
 import { Outbox } from './outbox.ts';
@@ -108,17 +108,18 @@ export class Channel {
       this.#outbox.flush();
       this.#link.end();
     };
-    if (last === undefined) finish();
-    else if (this.#settings.intercept === undefined) {
+    if (last === undefined) {
+      finish();
+    } else if (this.#settings.intercept === undefined) {
       this.#transmit(last);
       finish();
     } else {
       void this.#intercepted('out', last, (action) => {
-        if (action === 'cut') this.#link.destroy();
-        // It ends the connection already: a code can add nothing.
-        else if (action instanceof Uint8Array) this.#outbox.push(action);
+        if (action === 'cut') return this.#link.destroy();
+        if (action instanceof Uint8Array) this.#outbox.push(action);
+        // It ends the connection already, so a code can add nothing.
         else if (action !== 'discard') this.#transmit(typeof action === 'object' ? action : last);
-        finish();
+        return finish();
       });
     }
     stage.closed();
@@ -232,15 +233,8 @@ export class Channel {
     packet: Packet,
     apply: (action: InterceptAction | undefined) => R | Promise<R>,
   ): R | Promise<R> {
-    const onThrow = (error: unknown): InterceptAction => failed(this.#settings, 'intercept', error);
-    let answer: InterceptAction | void | Promise<InterceptAction | void>;
-    try {
-      answer = this.#settings.intercept?.(direction, packet, this.stage.client);
-    } catch (error) {
-      answer = onThrow(error);
-    }
-    if (answer instanceof Promise) return answer.catch(onThrow).then((action) => apply(action ?? undefined));
-    return apply(answer ?? undefined);
+    const answer = askIntercept(this.#settings, direction, packet, this.stage.client);
+    return answer instanceof Promise ? answer.then(apply) : apply(answer);
   }
 
   /** The broker's own packets are legal; one that is not has something of the program in it, a hook's answer maybe. */

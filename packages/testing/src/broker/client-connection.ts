@@ -1,24 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A connected client: what its packets do. Holds what dies with the Network Connection: aliases, the open inbound
-// publishes, keep alive, a re-authentication under way.
+// A connected client: what its packets do. It and what it holds die with the Network Connection; what outlives that is
+// in the session.
 import { ReasonCode } from '@mqttv5/wire';
-import type { AuthPacket, ConnectPacket, DisconnectPacket, Packet, PublishPacket } from '@mqttv5/wire';
-import type { BrokerAuthStep, BrokerClient, BrokerDisconnectOptions } from './api.ts';
-import { askAuthorize } from './ask.ts';
-import { AuthExchange, refusalCode } from './auth-exchange.ts';
+import type { ConnectPacket, DisconnectPacket, Packet } from '@mqttv5/wire';
+import type { BrokerClient, BrokerDisconnectOptions } from './api.ts';
 import type { BrokerState } from './broker-state.ts';
 import type { Channel, Stage } from './channel.ts';
 import { serverDisconnect } from './close-codes.ts';
 import type { AckOutcome, Copy, Delivery } from './deliveries.ts';
+import { InboundPublishes } from './inbound-publishes.ts';
 import { KeepAlive } from './keep-alive.ts';
 import { disconnectPacket } from './legal.ts';
-import { messageFromPublish } from './message.ts';
 import { OutboundPublishes } from './outbound-publishes.ts';
+import { Reauthentication } from './reauthentication.ts';
 import { reasonString } from './reason-string.ts';
 import type { Session, SessionChannel } from './session.ts';
 import { handleSubscribe, handleUnsubscribe } from './subscribing.ts';
-import { InboundAliases } from './topic-aliases.ts';
 
 export class ClientConnection implements Stage, SessionChannel {
   readonly sendQuota: number;
@@ -26,12 +24,10 @@ export class ClientConnection implements Stage, SessionChannel {
   readonly #channel: Channel;
   readonly #session: Session;
   readonly #connect: ConnectPacket;
-  readonly #aliases: InboundAliases;
+  readonly #inbound: InboundPublishes;
   readonly #outbound: OutboundPublishes;
   readonly #keepAlive: KeepAlive;
-  /** Packet Identifiers of publishes that came on this connection and have no final answer yet (§4.9). */
-  readonly #open = new Set<number>();
-  #reauthentication: AuthExchange | undefined;
+  readonly #reauthentication: Reauthentication;
   /** CONNACK has gone out. */
   #begun = false;
   #closed = false;
@@ -44,8 +40,9 @@ export class ClientConnection implements Stage, SessionChannel {
     this.#channel = channel;
     this.#session = session;
     this.#connect = connect;
-    this.#aliases = new InboundAliases(settings.limits.topicAliasMaximum);
+    this.#inbound = new InboundPublishes(broker, channel, session);
     this.#outbound = new OutboundPublishes(channel, settings.clock, broker.plainPublishes, topicAliasMaximum);
+    this.#reauthentication = new Reauthentication(settings, channel, session.clientId, connect);
     // [MQTT-3.2.2-22]: the client's own unless CONNACK named another.
     const keepAlive = settings.connack.serverKeepAlive ?? connect.keepAlive;
     this.#keepAlive = new KeepAlive(settings.clock, channel, keepAlive, () => {
@@ -67,13 +64,13 @@ export class ClientConnection implements Stage, SessionChannel {
   handle(packet: Packet): void | Promise<void> {
     switch (packet.type) {
       case 'publish':
-        return this.#handlePublish(packet);
+        return this.#inbound.handlePublish(packet);
       case 'puback':
         return this.#acknowledged('PUBACK', this.#session.deliveries.handlePuback(packet.packetIdentifier));
       case 'pubrec':
         return this.#handlePubrec(packet.packetIdentifier, packet.reasonCode);
       case 'pubrel':
-        return this.#handlePubrel(packet.packetIdentifier);
+        return this.#inbound.handlePubrel(packet.packetIdentifier);
       case 'pubcomp':
         return this.#acknowledged('PUBCOMP', this.#session.deliveries.handlePubcomp(packet.packetIdentifier));
       case 'subscribe':
@@ -85,7 +82,7 @@ export class ClientConnection implements Stage, SessionChannel {
       case 'disconnect':
         return this.#handleDisconnect(packet);
       case 'auth':
-        return this.#handleAuth(packet);
+        return this.#reauthentication.handleAuth(packet);
       case 'connect':
         return this.fail(ReasonCode.ProtocolError, 'a second CONNECT'); // [MQTT-3.1.0-2]
       case 'connack':
@@ -102,11 +99,8 @@ export class ClientConnection implements Stage, SessionChannel {
     this.disconnect(serverDisconnect(reasonCode), { reasonString: reasonString(message) });
   }
 
-  /** A publish is open until its last answer has really gone out; a held acknowledgement keeps it open. */
   sent(packet: Packet): void {
-    const isFinal =
-      packet.type === 'puback' || packet.type === 'pubcomp' || (packet.type === 'pubrec' && packet.reasonCode >= 0x80);
-    if (isFinal) this.#open.delete(packet.packetIdentifier);
+    this.#inbound.sent(packet);
   }
 
   closed(): void {
@@ -139,67 +133,6 @@ export class ClientConnection implements Stage, SessionChannel {
     this.#channel.send({ type: 'pubrel', packetIdentifier, reasonCode: ReasonCode.Success });
   }
 
-  #handlePublish(packet: PublishPacket): void {
-    const { settings, router } = this.#broker;
-    const topicName = this.#admit(packet);
-    if (topicName === undefined) return;
-    const { packetIdentifier, qos } = packet;
-    const { clientId, username, unreleased } = this.#session;
-    if (qos === 2 && unreleased.has(packetIdentifier)) {
-      // [MQTT-4.3.3-10]: seen before and not released; answered again, delivered once.
-      this.#channel.send({ type: 'pubrec', packetIdentifier, reasonCode: ReasonCode.Success });
-      return;
-    }
-    if (qos === 1 && unreleased.has(packetIdentifier)) {
-      this.#channel.send({ type: 'puback', packetIdentifier, reasonCode: ReasonCode.PacketIdentifierInUse });
-      return;
-    }
-    let reasonCode = askAuthorize(settings, { clientId, username, action: 'publish', topic: topicName });
-    if (reasonCode === 0) {
-      const receivers = router.route(messageFromPublish(packet, topicName, clientId, settings.clock));
-      if (receivers === 0) reasonCode = ReasonCode.NoMatchingSubscribers;
-    }
-    if (qos === 0) return;
-    const refused = reasonCode >= 0x80;
-    const answer = {
-      packetIdentifier,
-      reasonCode: refused ? publishRefusal(reasonCode) : reasonCode,
-      ...(refused ? { properties: { reasonString: reasonString(`refused: publishing to ${topicName}`) } } : {}),
-    };
-    if (qos === 1) {
-      this.#channel.send({ type: 'puback', ...answer });
-      return;
-    }
-    // [MQTT-4.3.3-9]: after a failing PUBREC the identifier is free.
-    if (!refused) unreleased.add(packetIdentifier);
-    this.#channel.send({ type: 'pubrec', ...answer });
-  }
-
-  /** The topic of a PUBLISH that keeps the limits announced in CONNACK; undefined after a violation, which ends it all. */
-  #admit(packet: PublishPacket): string | undefined {
-    const { limits } = this.#broker.settings;
-    if (packet.qos > limits.maximumQoS) {
-      return this.#violation(ReasonCode.QoSNotSupported, `QoS ${packet.qos} is above ${limits.maximumQoS}`);
-    }
-    if (packet.retain && !limits.retainAvailable) {
-      return this.#violation(ReasonCode.RetainNotSupported, 'RETAIN 1 without retained messages');
-    }
-    const topicName = this.#aliases.resolve(packet);
-    if (typeof topicName === 'number') return this.#violation(topicName, 'Topic Alias out of range or unknown');
-    if (packet.qos === 0) return topicName;
-    this.#open.add(packet.packetIdentifier);
-    if (this.#open.size > limits.receiveMaximum) {
-      const message = `more than ${limits.receiveMaximum} publishes open`;
-      return this.#violation(ReasonCode.ReceiveMaximumExceeded, message); // §3.3.4
-    }
-    return topicName;
-  }
-
-  #violation(reasonCode: number, message: string): undefined {
-    this.fail(reasonCode, message);
-    return undefined;
-  }
-
   #handlePubrec(packetIdentifier: number, reasonCode: number): void {
     const outcome = this.#session.deliveries.handlePubrec(packetIdentifier, reasonCode);
     if (outcome === 'release')
@@ -207,13 +140,6 @@ export class ClientConnection implements Stage, SessionChannel {
     else if (outcome === 'unknown' && reasonCode < 0x80) {
       this.#channel.send({ type: 'pubrel', packetIdentifier, reasonCode: ReasonCode.PacketIdentifierNotFound });
     } else this.#acknowledged('PUBREC', outcome);
-  }
-
-  /** [MQTT-4.3.3-11]; an identifier nobody knows is normal after a lost PUBCOMP (§3.7.2.1). */
-  #handlePubrel(packetIdentifier: number): void {
-    const known = this.#session.unreleased.delete(packetIdentifier);
-    const reasonCode = known ? ReasonCode.Success : ReasonCode.PacketIdentifierNotFound;
-    this.#channel.send({ type: 'pubcomp', packetIdentifier, reasonCode });
   }
 
   #acknowledged(name: string, outcome: AckOutcome): void {
@@ -235,43 +161,4 @@ export class ClientConnection implements Stage, SessionChannel {
     if (packet.reasonCode === ReasonCode.NormalDisconnection) this.#session.will = undefined;
     return this.#channel.close();
   }
-
-  #handleAuth(packet: AuthPacket): void | Promise<void> {
-    const { settings } = this.#broker;
-    const { authenticationMethod, authenticationData } = packet.properties ?? {};
-    const methodName = this.#connect.properties?.authenticationMethod;
-    const method = methodName === undefined ? undefined : settings.authMethods.get(methodName);
-    if (methodName === undefined || method === undefined || authenticationMethod !== methodName) {
-      return this.fail(ReasonCode.ProtocolError, 'AUTH with another method than CONNECT, or without one');
-    }
-    const begins = packet.reasonCode === ReasonCode.ReAuthenticate;
-    if (begins !== (this.#reauthentication === undefined)) {
-      return this.fail(ReasonCode.ProtocolError, 'AUTH out of turn');
-    }
-    const { username, password } = this.#connect;
-    const credentials = { clientId: this.#session.clientId, username, password };
-    this.#reauthentication ??= new AuthExchange(settings, methodName, method, credentials, true);
-    const exchange = this.#reauthentication;
-    return this.#follow(exchange, begins ? exchange.begin(authenticationData) : exchange.continue(authenticationData));
-  }
-
-  /** §4.12.1. Other packets go on meanwhile, but what the client sent after AUTH waits for a slow method. */
-  #follow(exchange: AuthExchange, step: BrokerAuthStep | Promise<BrokerAuthStep>): void | Promise<void> {
-    if (step instanceof Promise) return step.then((settled) => void this.#follow(exchange, settled));
-    if (step.type === 'challenge') {
-      this.#channel.send(exchange.packet(ReasonCode.ContinueAuthentication, step.data));
-      return undefined;
-    }
-    this.#reauthentication = undefined;
-    if (step.type === 'success') this.#channel.send(exchange.packet(ReasonCode.Success, step.data));
-    else this.fail(refusalCode(step), step.reasonString ?? 're-authentication refused'); // [MQTT-4.12.1-2]
-    return undefined;
-  }
-}
-
-/** PUBACK and PUBREC codes that refuse (§3.4.2.1) [MQTT-3.4.2-1] [MQTT-3.5.2-1]. */
-const publishRefusals: ReadonlySet<number> = new Set([0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99]);
-
-function publishRefusal(code: number): number {
-  return publishRefusals.has(code) ? code : ReasonCode.ImplementationSpecificError;
 }
