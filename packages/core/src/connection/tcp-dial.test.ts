@@ -153,11 +153,11 @@ describe('TCP', () => {
   });
 
   test('a reset that came before start() is told by it', async () => {
-    const server = await listen(
-      createServer((socket) => socket.resetAndDestroy()),
-      loopback,
-    );
+    const server = await listen(createServer(), loopback);
+    const accepted = once(server, 'connection');
     const connection = await tcpDial(new URL(`mqtt://127.0.0.1:${portOf(server)}`), { signal: NEVER });
+    const [socket] = (await accepted) as [Socket];
+    socket.resetAndDestroy();
     for (let turn = 0; turn < 100; turn++) await nextTurn();
     expect(await started(connection).closed).toMatchObject({ code: 'ECONNRESET' });
   });
