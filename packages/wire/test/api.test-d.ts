@@ -2,7 +2,7 @@
 
 // Compile-time tests: the exports are the declared ones, exactly. `tsc` runs them.
 
-import type * as Declared from 'declared-api';
+import type * as Declared from './declared-api.d.ts';
 import type * as Wire from '../src/index.ts';
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
