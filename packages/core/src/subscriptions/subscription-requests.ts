@@ -171,6 +171,8 @@ export class SubscriptionRequests {
     this.#callOf.clear();
     this.#targets.clear();
     this.#open.clear();
+    // What the session still brings under them is for whoever declares a matching filter before the next connection.
+    this.#identifiers.forgetRetired();
     return left;
   }
 
