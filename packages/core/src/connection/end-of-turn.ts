@@ -17,10 +17,10 @@ type NextTick = (callback: () => void) => void;
  * A plain microtask is too early: `for (…) await client.publish(…)` would have one packet in each write. Node, Bun and
  * Deno run a tick that was set in a microtask after the last microtask.
  */
-export const atEndOfTurn: (callback: () => void) => void = findEndOfTurn();
+export const atEndOfTurn: (callback: () => void) => void = makeAtEndOfTurn(findNextTick());
 
-function findEndOfTurn(): (callback: () => void) => void {
-  const nextTick = findNextTick();
+/** `atEndOfTurn` for a platform that has `nextTick`, or has not. */
+export function makeAtEndOfTurn(nextTick: NextTick | undefined): (callback: () => void) => void {
   if (!nextTick) return (callback) => afterReactions(REACTIONS, callback);
   return (callback) => queueMicrotask(() => nextTick(callback));
 }

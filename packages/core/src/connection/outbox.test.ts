@@ -335,6 +335,31 @@ test('a buffer is not reused before its write has ended', async () => {
   expect(view).toEqual(encode(publish('first', 100)));
 });
 
+test('a connection that never calls `written` is written to as long as it says that it takes more', async () => {
+  const { outbox, connection } = setUp(BUFFER_SIZE);
+  const write = connection.write.bind(connection);
+  let takesMore = true;
+  connection.write = (bytes) => {
+    write(bytes);
+    return takesMore;
+  };
+  for (let turn = 0; turn < 100; turn++) {
+    outbox.send(publish('a', 10));
+    await settled();
+  }
+  expect(connection.packets).toHaveLength(100);
+  takesMore = false;
+  outbox.send(publish('b', 10));
+  await settled();
+  outbox.send(publish('c', 10));
+  await settled();
+  expect(connection.packets).toHaveLength(101);
+  outbox.drained();
+  expect(connection.packets).toHaveLength(102);
+  // Flushing is another matter: nobody has said that anything was written.
+  expect(outbox.unsentBytes).toBeGreaterThan(0);
+});
+
 test('a connection that throws in write() has failed', async () => {
   const { outbox, connection, log } = setUp();
   connection.write = () => {

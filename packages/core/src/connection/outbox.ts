@@ -76,6 +76,8 @@ export class Outbox {
   #writesEnded = 0;
   #handedOver = 0;
   #writesOpen = 0;
+  /** What the last `write` said, or `drain` since. */
+  #takesMore = true;
 
   #flushScheduled = false;
   #pumping = false;
@@ -139,6 +141,12 @@ export class Outbox {
 
   /** Hands over what the connection has room for, now. */
   flush(): void {
+    this.#pump(false);
+  }
+
+  /** The connection takes more again. */
+  drained(): void {
+    this.#takesMore = true;
     this.#pump(false);
   }
 
@@ -262,8 +270,7 @@ export class Outbox {
     let wrote = false;
     try {
       while (!this.#closed) {
-        const full = this.#writesOpen >= WINDOW_WRITES || this.#handedOver - this.#written >= WINDOW_BYTES;
-        if (full && !all) break;
+        if (!all && this.#isFull()) break;
         const segment = this.#queue.shift() ?? this.#takeOpen();
         if (!segment) break;
         wrote = true;
@@ -275,6 +282,12 @@ export class Outbox {
     if (wrote && !this.#closed) this.#handlers.handedOver();
   }
 
+  #isFull(): boolean {
+    if (this.#writesOpen < WINDOW_WRITES && this.#handedOver - this.#written < WINDOW_BYTES) return false;
+    // A connection that has never called `written` may not know how: then its boolean has to do.
+    return this.#writesEnded > 0 || !this.#takesMore;
+  }
+
   #write(segment: Segment): void {
     const { length } = segment.bytes;
     this.#handedOver += length;
@@ -282,7 +295,7 @@ export class Outbox {
     this.#counters.bytesSent += length;
     let ended = false;
     try {
-      this.#connection.write(segment.bytes, () => {
+      this.#takesMore = this.#connection.write(segment.bytes, () => {
         // A connection that calls back twice would give the buffer to two owners.
         if (ended) return;
         ended = true;

@@ -100,8 +100,7 @@ export class PacketConnection {
     this.#attempt(() =>
       this.#connection.start({
         data: (chunk) => this.#data(chunk),
-        // What the socket calls room is not ours: the mark counts by `written`.
-        drain: () => undefined,
+        drain: () => this.#outbox.drained(),
         close: (error) => this.#closedByPeer(error),
       }),
     );
