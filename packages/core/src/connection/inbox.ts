@@ -94,7 +94,7 @@ export class Inbox {
   #next(): Packet | undefined {
     try {
       // A PublishView has the fields of a PublishPacket, but makes payload and properties when they are read.
-      return this.#decoder.nextView() as Packet | undefined;
+      return this.#decoder.nextView();
     } catch (error) {
       // §4.13.1: nothing that stands behind a violation may take effect.
       this.close();
