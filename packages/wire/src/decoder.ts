@@ -124,7 +124,7 @@ export class Decoder {
    * again on every later call until {@link reset}
    */
   next(): Packet | undefined {
-    return this.#next(false) as Packet | undefined; // a PublishView only comes when asked for
+    return this.#next(false);
   }
 
   /**
@@ -133,7 +133,7 @@ export class Decoder {
    * @throws WireError as {@link next}
    */
   nextView(): PlainPacket | PublishView | undefined {
-    return this.#next(true) as PlainPacket | PublishView | undefined; // and no plain PUBLISH then
+    return this.#next(true) as PlainPacket | PublishView | undefined; // asked for: a PUBLISH is a view
   }
 
   /** Forgets everything pushed, and any error: ready for a new connection. */

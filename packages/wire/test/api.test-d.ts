@@ -67,6 +67,7 @@ check<Equal<Wire.WireError['reasonCode'], Declared.WireError['reasonCode']>>();
 check<
   Equal<ReturnType<Wire.Decoder['nextView']>, Exclude<Wire.Packet, Wire.PublishPacket> | Wire.PublishView | undefined>
 >();
+check<Extends<Wire.PublishView, Wire.PublishPacket>>();
 check<Equal<Wire.PublishView['payload'], Wire.Bytes>>();
 check<Equal<Parameters<typeof Wire.encodeInto>, [packet: Wire.Packet, target: Uint8Array, offset: number]>>();
 check<Equal<Parameters<typeof Wire.encodePublishHead>[0], Wire.PublishPacket>>();

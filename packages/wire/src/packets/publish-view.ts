@@ -13,7 +13,7 @@ import type { PublishPacket, PublishProperties } from './publish.ts';
  * and so does its `payload`; `copyPayload()` does not.
  * @see MQTT v5.0 §3.3
  */
-export class PublishView implements Omit<PublishPacket, 'properties'> {
+export class PublishView implements PublishPacket {
   readonly type = 'publish' as const;
   /** May be set: a receiver puts the aliased name here. */
   topicName: string;
@@ -24,13 +24,16 @@ export class PublishView implements Omit<PublishPacket, 'properties'> {
   /** 1 to 65535, or 0 when the packet has none. Costs no decoding of the properties. */
   readonly topicAlias: number;
 
+  /** A plain object, decoded when first read; undefined when there are none. */
+  declare readonly properties?: PublishProperties; // defined below
+
   readonly #bytes: Bytes;
   readonly #propertiesStart: number;
   readonly #payloadStart: number;
   readonly #end: number;
   #properties: PublishProperties | undefined;
 
-  /** @internal */
+  /** Views are made by {@link Decoder.nextView}. */
   constructor(
     topicName: string,
     flags: number,
@@ -74,10 +77,17 @@ export class PublishView implements Omit<PublishPacket, 'properties'> {
     return this.#bytes.slice(this.#payloadStart, this.#end);
   }
 
-  /** A plain object, decoded when first read; undefined when there are none. */
-  get properties(): PublishProperties | undefined {
-    if (!this.hasProperties) return undefined;
-    this.#properties ??= decodePublishProperties(this.#bytes, this.#propertiesStart, this.#payloadStart);
-    return this.#properties;
+  static {
+    // A getter in the class would have the type `PublishProperties | undefined`, which is not what an optional field of a
+    // PublishPacket is under exactOptionalPropertyTypes.
+    Object.defineProperty(this.prototype, 'properties', {
+      get(this: PublishView): PublishProperties | undefined {
+        if (!this.hasProperties) return undefined;
+        this.#properties ??= decodePublishProperties(this.#bytes, this.#propertiesStart, this.#payloadStart);
+        return this.#properties;
+      },
+      enumerable: false,
+      configurable: true,
+    });
   }
 }

@@ -456,6 +456,7 @@ describe('PublishView', () => {
     expect(view.payload.buffer).toBe(data.buffer);
     expect(view.copyPayload()).toEqual(view.payload);
     expect(view.copyPayload().buffer.byteLength).toBe(2);
+    expect(encode(view)).toEqual(data);
     view.topicName = 'resolved';
     expect(view.topicName).toBe('resolved');
   });
