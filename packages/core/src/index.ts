@@ -12,6 +12,7 @@ export { connect } from './connect.ts';
 export { constantBackoff, exponentialBackoff } from './backoff.ts';
 export { MemorySessionStore } from './memory-session-store.ts';
 export { MemoryPublisherQueue } from './memory-publisher-queue.ts';
+export { QueuePublisher } from './queue-publisher/queue-publisher.ts';
 export { scramAuthenticator } from './scram-authenticator.ts';
 export { topicTemplate } from './topic-template.ts';
 export { Typed } from './typed.ts';

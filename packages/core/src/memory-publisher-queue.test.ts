@@ -55,3 +55,13 @@ test('closing twice is harmless, and a closed queue is empty', () => {
   expect(queue.size).toBe(0);
   expect(() => queue.peek(0, 1)).toThrow(expect.objectContaining({ code: 'QUEUE_CLOSED' }));
 });
+
+test('the bytes of a Buffer are copied, though its slice is a view', () => {
+  const queue = new MemoryPublisherQueue();
+  const bytes = Buffer.from([1, 2, 3]);
+  queue.enqueue({ ...entry('a'), payload: bytes, options: { correlationData: bytes } }, unbounded);
+  bytes.fill(9);
+  const [stored] = queue.peek(0, 1);
+  expect(stored?.payload).toEqual(Uint8Array.of(1, 2, 3));
+  expect(stored?.options.correlationData).toEqual(Uint8Array.of(1, 2, 3));
+});

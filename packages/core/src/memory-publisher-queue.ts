@@ -193,7 +193,7 @@ function randomQueueId(): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-/** Shares no bytes and no list with `entry`. */
+/** Shares no bytes and no list with `entry`. Not by `slice()`: that of a Buffer is a view. */
 function copyOf(entry: QueueEntry): QueueEntry {
   return { ...entry, payload: new Uint8Array(entry.payload), options: copyOptions(entry.options) };
 }
