@@ -22,12 +22,17 @@ export function isSmall(length: number): boolean {
   return length <= SLAB_UP_TO;
 }
 
+/** Whether a copy of its own is as cheap as a view. */
+export function isTiny(length: number): boolean {
+  return length <= EXACT_UP_TO;
+}
+
 /** The payload in a buffer that is not much larger, or the payload itself. */
 export function keepable(payload: Uint8Array): Bytes {
   const { length } = payload;
   // Decoded payloads are backed by an ArrayBuffer, as wire says of PublishPacket.
   if (!isSmall(length) || length * 2 > payload.buffer.byteLength) return payload as Bytes;
-  return length <= EXACT_UP_TO ? payload.slice() : copyToSlab(payload);
+  return isTiny(length) ? payload.slice() : copyToSlab(payload);
 }
 
 function copyToSlab(payload: Uint8Array): Bytes {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { inspect } from 'node:util';
+
 import { Decoder, encode, type PublishPacket, PublishView } from '@mqttv5/wire';
 import { expect, test } from 'vitest';
 
@@ -106,6 +108,18 @@ for (const view of [false, true]) {
     expect(message.payload.buffer.byteLength).toBeGreaterThan(100_000);
   });
 }
+
+test('detach() leaves a payload that was copied into a slab in a buffer of its own', () => {
+  const message = received({ payload: new Uint8Array(200).fill(3) }, true).detach();
+  expect(message.payload.buffer.byteLength).toBe(200);
+  expect(message.payload).toEqual(new Uint8Array(200).fill(3));
+});
+
+test('console.log shows what a message has', () => {
+  const shown = inspect(received({ payload: Uint8Array.of(1) }, true));
+  expect(shown).toContain("topic: 'a/b'");
+  expect(shown).toContain('qos: 1');
+});
 
 test('the payload is ArrayBuffer-backed, as Bytes says', () => {
   expect(received({ payload: Uint8Array.of(1) }, true).payload.buffer).toBeInstanceOf(ArrayBuffer);

@@ -8,11 +8,14 @@ import type { Bytes, PublishPacket, PublishProperties, PublishView, QoS } from '
 import type { AckReasonCode, Message, MessageProperties, SubscriptionHandle } from '../api/receive.ts';
 import { mqttError } from '../errors.ts';
 import type { InboundExchange } from '../session/effects.ts';
-import { isSmall, keepable } from './keepable.ts';
+import { isSmall, isTiny, keepable } from './keepable.ts';
 import { SharedDelivery } from './shared-delivery.ts';
 
 /** A received PUBLISH, in either shape the decoder gives. @internal */
 export type ReceivedPublish = PublishPacket | PublishView;
+
+/** What a message takes payload and properties from. */
+type Source = ReceivedPublish | { readonly payload: Uint8Array; readonly properties: PublishProperties };
 
 /** Whom the answer to a message concerns. @internal */
 export type Answer = InboundExchange | SharedDelivery;
@@ -31,58 +34,80 @@ const NO_IDENTIFIERS: readonly number[] = Object.freeze([]);
 const NO_BYTES: Bytes = new Uint8Array(0);
 const utf8 = new TextDecoder();
 
+/**
+ * Bits of `#header`: the fixed header's, the state of the message, the Packet Identifier. One number instead of seven fields,
+ * because messages wait by the ten thousand: 48 bytes each (memory.test.ts).
+ */
+const RETAIN = 0x01;
+const QOS_SHIFT = 1;
+const DUP = 0x08;
+const ACKNOWLEDGED = 0x10;
+/** Counts against `bufferSize` and `bufferBytes`, while it is buffered. */
+const BOUNDED = 0x20;
+/** Given out and not done with: what a drain waits for. */
+const IN_HAND = 0x40;
+const IDENTIFIER_SHIFT = 8;
+
 /** @internal */
 export class ReceivedMessage implements Message {
   readonly topic: string;
-  readonly qos: QoS;
-  readonly retain: boolean;
-  readonly dup: boolean;
-  readonly packetIdentifier: number;
-  /** Keeps the read alive that the message came in; let go of when the message is small, or detached. */
-  #packet: ReceivedPublish | undefined;
+  #header: number;
+  /** The packet, which keeps the read alive that it came in; of a small or detached message only its properties, if any. */
+  #source: Source | undefined;
   #payload: Bytes | undefined;
-  /** As they arrived. */
-  #received: PublishProperties | undefined;
   /** As they may be published again; made when asked for. */
   #properties: MessageProperties | undefined;
   readonly #owner: MessageOwner;
   /** Undefined at QoS 0 and after the answer. */
   #answer: Answer | undefined;
-  #acknowledged = false;
   /** Place in the subscription's order of arrival, which putting back restores. */
   #order = 0;
-  /** Counts against `bufferSize` and `bufferBytes`, while it is buffered. */
-  #bounded = false;
-  /** Given out and not done with: what a drain waits for. */
-  #inHand = false;
 
   constructor(packet: ReceivedPublish, topic: string, owner: MessageOwner, answer: Answer | undefined) {
     this.topic = topic;
-    this.qos = packet.qos;
-    this.retain = packet.retain;
-    this.dup = packet.dup;
-    this.packetIdentifier = packet.packetIdentifier;
+    this.#header =
+      (packet.retain ? RETAIN : 0) |
+      (packet.qos << QOS_SHIFT) |
+      (packet.dup ? DUP : 0) |
+      (packet.packetIdentifier << IDENTIFIER_SHIFT);
     this.#owner = owner;
     this.#answer = answer;
     if (isSmall(lengthOf(packet))) this.#letGoOf(packet);
-    else this.#packet = packet;
+    else this.#source = packet;
+  }
+
+  get qos(): QoS {
+    // Two bits, of which the decoder has refused 3.
+    return ((this.#header >> QOS_SHIFT) & 3) as QoS;
+  }
+
+  get retain(): boolean {
+    return this.#has(RETAIN);
+  }
+
+  get dup(): boolean {
+    return this.#has(DUP);
+  }
+
+  get packetIdentifier(): number {
+    return this.#header >> IDENTIFIER_SHIFT;
   }
 
   get payload(): Bytes {
     // A message lets go of its packet only after it has taken the payload.
-    return (this.#payload ??= keepable(this.#packet?.payload ?? NO_BYTES));
+    return (this.#payload ??= keepable(this.#source?.payload ?? NO_BYTES));
   }
 
   get properties(): MessageProperties {
-    return (this.#properties ??= forwardable(this.#receivedProperties));
+    return (this.#properties ??= forwardable(this.#source?.properties));
   }
 
   get subscriptionIdentifiers(): readonly number[] {
-    return this.#receivedProperties?.subscriptionIdentifiers ?? NO_IDENTIFIERS;
+    return this.#source?.properties?.subscriptionIdentifiers ?? NO_IDENTIFIERS;
   }
 
   get acknowledged(): boolean {
-    return this.#acknowledged;
+    return this.#has(ACKNOWLEDGED);
   }
 
   userProperty(name: string): string | undefined {
@@ -100,37 +125,42 @@ export class ReceivedMessage implements Message {
 
   ack(reasonCode: AckReasonCode = 0x00): void {
     if (!ACK_REASON_CODES.has(reasonCode)) throw invalidReasonCode(reasonCode);
-    if (this.#acknowledged) return;
-    this.#acknowledged = true;
+    if (this.#has(ACKNOWLEDGED)) return;
+    this.#set(ACKNOWLEDGED, true);
     const answer = this.#answer;
     this.#answer = undefined;
     this.#owner.answered(this, answer, reasonCode);
   }
 
   detach(): this {
-    const packet = this.#packet;
-    if (packet === undefined) return this;
-    this.#payload = packet.payload.slice();
-    this.#received = ownProperties(packet.properties);
-    this.#properties = undefined;
-    this.#packet = undefined;
+    const { payload } = this;
+    if (payload.length < payload.buffer.byteLength) this.#payload = payload.slice();
+    this.#keepProperties(this.#source?.properties);
     return this;
   }
 
-  get #receivedProperties(): PublishProperties | undefined {
-    return this.#packet === undefined ? this.#received : this.#packet.properties;
+  /** What `console.log` shows in Node: the fields are not its own. */
+  [Symbol.for('nodejs.util.inspect.custom')](): object {
+    const { topic, payload, qos, retain, dup, properties, acknowledged } = this;
+    return { topic, payload, qos, retain, dup, properties, acknowledged };
   }
 
   #letGoOf(packet: ReceivedPublish): void {
-    this.#payload = keepable(packet.payload);
-    this.#received = ownProperties(packet.properties);
+    const isView = 'copyPayload' in packet;
+    this.#payload = isView && isTiny(packet.payloadLength) ? packet.copyPayload() : keepable(packet.payload);
+    this.#keepProperties(packet.properties);
+  }
+
+  #keepProperties(properties: PublishProperties | undefined): void {
+    this.#properties = undefined;
+    this.#source = properties === undefined ? undefined : { payload: NO_BYTES, properties: ownProperties(properties) };
   }
 
   // What follows is for the subscriptions layer; the public type does not have it.
 
   /** @internal */
   get payloadLength(): number {
-    return this.#packet === undefined ? (this.#payload?.length ?? 0) : lengthOf(this.#packet);
+    return this.#payload?.length ?? (this.#source === undefined ? 0 : lengthOf(this.#source));
   }
 
   /** The broker waits for its acknowledgement. @internal */
@@ -156,30 +186,39 @@ export class ReceivedMessage implements Message {
 
   /** @internal */
   get bounded(): boolean {
-    return this.#bounded;
+    return this.#has(BOUNDED);
   }
 
   set bounded(bounded: boolean) {
-    this.#bounded = bounded;
+    this.#set(BOUNDED, bounded);
   }
 
   /** @internal */
   get inHand(): boolean {
-    return this.#inHand;
+    return this.#has(IN_HAND);
   }
 
   set inHand(inHand: boolean) {
-    this.#inHand = inHand;
+    this.#set(IN_HAND, inHand);
+  }
+
+  #has(bit: number): boolean {
+    return (this.#header & bit) !== 0;
+  }
+
+  #set(bit: number, value: boolean): void {
+    if (value) this.#header |= bit;
+    else this.#header &= ~bit;
   }
 }
 
-function lengthOf(packet: ReceivedPublish): number {
+function lengthOf(packet: Source): number {
   return 'payloadLength' in packet ? packet.payloadLength : packet.payload.length;
 }
 
 /** Correlation Data is the one property that is bytes, and a view like the payload. */
-function ownProperties(properties: PublishProperties | undefined): PublishProperties | undefined {
-  if (properties?.correlationData === undefined) return properties;
+function ownProperties(properties: PublishProperties): PublishProperties {
+  if (properties.correlationData === undefined) return properties;
   return { ...properties, correlationData: properties.correlationData.slice() };
 }
 
