@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { bytes, expectWireError, hex } from '../test/rows.ts';
 import { Reader } from './reader.ts';
 import {
@@ -194,4 +194,30 @@ describe('Variable Byte Integer (§1.5.5)', () => {
       expectWireError(() => read(digits), 0x81);
     }
   });
+});
+
+test('without Buffer, as in a browser, the codec does the same', async () => {
+  const packet = {
+    type: 'publish',
+    topicName: 'plain/ascii/é',
+    payload: bytes('0102'),
+    qos: 0,
+    retain: false,
+    dup: false,
+    packetIdentifier: 0,
+    properties: { contentType: 'text/plain', userProperties: [['ascii', '\ufeffé€😀']] },
+  } as const;
+  vi.resetModules();
+  vi.stubGlobal('Buffer', undefined);
+  try {
+    const { decode, encode } = await import('./index.ts');
+    const { topicName, properties } = decode(encode(packet)) as typeof packet;
+    expect({ topicName, properties: { ...properties } }).toEqual({
+      topicName: packet.topicName,
+      properties: packet.properties,
+    });
+    expect(decode(encode({ ...packet, topicName: 'ascii' }))).toMatchObject({ topicName: 'ascii' });
+  } finally {
+    vi.unstubAllGlobals();
+  }
 });
