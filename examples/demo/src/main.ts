@@ -37,7 +37,9 @@ const broker = given === undefined ? await startBroker() : await brokerOf(new UR
 const run = Math.random().toString(36).slice(2, 10);
 const subscriber = await connect(broker.url, options('subscriber'));
 const publisher = await connect(broker.url, options('publisher'));
-console.log(`connected to ${given === undefined ? 'the embedded broker' : new URL(given).host} as ${publisher.clientId} and ${subscriber.clientId}`);
+console.log(
+  `connected to ${given === undefined ? 'the embedded broker' : new URL(given).host} as ${publisher.clientId} and ${subscriber.clientId}`,
+);
 
 const readings = new Typed(publisher, jsonCodec<Reading>());
 const tally = new Tally();
@@ -45,13 +47,20 @@ const subscription = await new Typed(subscriber, jsonCodec<Reading>()).subscribe
 const consumed = (async () => {
   for await (const { topic, value } of subscription) {
     tally.received(topic, value.sequence);
-    if (!value.device.startsWith('burst')) console.log(`  QoS ${topic.split('/')[2]?.at(-1)}  ${value.device}  #${value.sequence}  ${value.celsius.toFixed(1)} °C`);
+    if (!value.device.startsWith('burst'))
+      console.log(
+        `  QoS ${topic.split('/')[2]?.at(-1)}  ${value.device}  #${value.sequence}  ${value.celsius.toFixed(1)} °C`,
+      );
   }
 })();
 
 for (const client of [publisher, subscriber]) {
-  client.on('disconnect', ({ error }) => console.log(`* ${client.clientId} lost its connection (${error.code}), it will be back`));
-  client.on('connect', ({ sessionPresent }) => console.log(`* ${client.clientId} is back, session present: ${sessionPresent}`));
+  client.on('disconnect', ({ error }) =>
+    console.log(`* ${client.clientId} lost its connection (${error.code}), it will be back`),
+  );
+  client.on('connect', ({ sessionPresent }) =>
+    console.log(`* ${client.clientId} is back, session present: ${sessionPresent}`),
+  );
 }
 
 for (let round = 1; round <= ROUNDS; round += 1) {
@@ -98,7 +107,13 @@ async function publishRound(levels: readonly QoS[], device: string, count = READ
     for (const qos of levels) {
       const topic = `demo/${run}/qos${qos}/readings`;
       const sequence = tally.next(topic);
-      settled.push(readings.publish(topic, { device: `${device}-${reading + 1}`, sequence, celsius: 20 + Math.random() * 5 }, { qos }));
+      settled.push(
+        readings.publish(
+          topic,
+          { device: `${device}-${reading + 1}`, sequence, celsius: 20 + Math.random() * 5 },
+          { qos },
+        ),
+      );
     }
   }
   await Promise.all(settled);

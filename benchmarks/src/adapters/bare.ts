@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The limit: what a socket allows a program that knows nothing of MQTT but its bytes. Pooled 64 KiB buffers, one write a turn,
+// no validation, no session, no identifiers beyond a counter.
+
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { connectPacket, Frames, subscribePacket, writePublish } from '../protocol.ts';
+import type { Adapter, PublishWork, Received, ReceiveWork } from '../scenarios.ts';
+import { Order, stamp } from '../stamps.ts';
+
+const BUFFER_BYTES = 65_536;
+const HIGH_WATER_BYTES = 1_048_576;
+const PINGREQ = Buffer.from([0xc0, 0]);
+
+export class BareAdapter implements Adapter {
+  readonly #frames = new Frames();
+  readonly #pool: Buffer[] = [];
+  #socket: Socket | undefined;
+  #onPacket: (bytes: Buffer, head: number, start: number, end: number) => void = () => undefined;
+  #buffer = Buffer.allocUnsafe(BUFFER_BYTES);
+  #end = 0;
+  #unsent = 0;
+  #room: (() => void) | undefined;
+
+  async connect(url: string): Promise<void> {
+    const { hostname, port } = new URL(url);
+    const socket = connect({ host: hostname, port: Number(port), noDelay: true });
+    this.#socket = socket;
+    await once(socket, 'connect');
+    socket.on('data', (chunk: Buffer) => this.#frames.push(chunk, this.#onPacket));
+    const connack = this.#next(2);
+    socket.write(connectPacket('bare'));
+    await connack;
+  }
+
+  async publish({ messages, qos, inFlight, payload }: PublishWork): Promise<void> {
+    if (inFlight === 0) return this.#publishAll(messages, payload);
+    let next = 0;
+    let acknowledged = 0;
+    const add = (): void => {
+      this.#add(stamp(payload, next), qos, (next % 65_535) + 1);
+      next += 1;
+    };
+    await new Promise<void>((resolve) => {
+      this.#onPacket = () => {
+        acknowledged += 1;
+        if (next < messages) add();
+        else if (acknowledged === messages) resolve();
+      };
+      for (let open = 0; open < inFlight; open += 1) add();
+    });
+  }
+
+  async receive({ messages, qos }: ReceiveWork): Promise<Received> {
+    const order = new Order(messages);
+    this.#onPacket = (bytes, head, start, end) => {
+      if (head >> 4 !== 3) return;
+      const topicEnd = start + 2 + bytes.readUInt16BE(start);
+      order.take(bytes.subarray(topicEnd + 1, end));
+    };
+    this.#socket?.write(subscribePacket(1, 'bench/#', qos));
+    await order.complete;
+    return order.received();
+  }
+
+  async close(): Promise<void> {
+    this.#socket?.destroy();
+  }
+
+  async #publishAll(messages: number, payload: Uint8Array): Promise<void> {
+    for (let next = 0; next < messages; next += 1) {
+      this.#add(stamp(payload, next), 0, 0);
+      // The turn ends now and then, like that of the others.
+      if ((next & 63) === 63) await undefined;
+      if (this.#unsent >= HIGH_WATER_BYTES) {
+        await new Promise<void>((resolve) => {
+          this.#room = resolve;
+        });
+      }
+    }
+    this.#flush();
+    const pong = this.#next(13);
+    this.#socket?.write(PINGREQ);
+    await pong;
+  }
+
+  #add(payload: Uint8Array, qos: number, packetIdentifier: number): void {
+    if (this.#end + payload.length + 64 > BUFFER_BYTES) this.#flush();
+    // Node writes what is there when the microtasks are over.
+    if (this.#end === 0) process.nextTick(() => this.#flush());
+    this.#end = writePublish(this.#buffer, this.#end, 'bench/topic', payload, qos, packetIdentifier);
+  }
+
+  #flush(): void {
+    if (this.#end === 0) return;
+    const buffer = this.#buffer;
+    const length = this.#end;
+    this.#buffer = this.#pool.pop() ?? Buffer.allocUnsafe(BUFFER_BYTES);
+    this.#end = 0;
+    this.#unsent += length;
+    this.#socket?.write(buffer.subarray(0, length), () => {
+      this.#pool.push(buffer);
+      this.#unsent -= length;
+      if (this.#unsent >= HIGH_WATER_BYTES / 2 || this.#room === undefined) return;
+      const room = this.#room;
+      this.#room = undefined;
+      room();
+    });
+  }
+
+  #next(type: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onPacket = (_bytes, head) => {
+        if (head >> 4 === type) resolve();
+      };
+    });
+  }
+}
