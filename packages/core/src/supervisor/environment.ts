@@ -6,7 +6,7 @@ import { type Clock, systemClock } from '../clock.ts';
 import { tcpDial } from '#tcp';
 import type { Dial } from '../api/transport.ts';
 
-/** The collaborators of one client that are neither options nor connections. @internal */
+/** The collaborators of one client that are neither options nor connections. */
 export interface Environment {
   readonly clock: Clock;
   /** Uniform in [0, 1). */
