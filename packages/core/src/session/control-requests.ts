@@ -28,6 +28,9 @@ const PROTOCOL_ERROR = 0x82;
 const SUBACK_CODES: ReadonlySet<number> = new Set([0, 1, 2, 0x80, 0x83, 0x87, 0x8f, 0x91, 0x97, 0x9e, 0xa1, 0xa2]);
 const UNSUBACK_CODES: ReadonlySet<number> = new Set([0, 0x11, 0x80, 0x83, 0x87, 0x8f, 0x91]);
 
+/** No request was sent on it. */
+const NO_CONNECTION = -1;
+
 /** A request from call to answer. */
 export class OpenRequest {
   readonly kind: 'request' = 'request' as const;
@@ -65,10 +68,14 @@ export class ControlRequests {
     else this.pump();
   }
 
-  /** Before it was ever sent a request can be taken back. */
+  /**
+   * A request can be taken back before it is sent, and between connections: then it is not sent again, whatever the broker
+   * made of it.
+   */
   withdraw(request: ControlRequest): boolean {
     const open = this.#byRequest.get(request);
-    if (open === undefined || open.sentOn !== 0) return false;
+    const connection = this.#core.connection?.number ?? NO_CONNECTION;
+    if (open === undefined || open.sentOn === connection) return false;
     this.#leave(open);
     return true;
   }

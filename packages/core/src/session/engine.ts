@@ -222,6 +222,7 @@ export class SessionEngine {
   handleDisconnected(now: number, sessionExpiryInterval?: number): void {
     this.#endConnection(now, sessionExpiryInterval);
     this.#ownership.disconnected();
+    this.#inbound.releaseHeld();
     this.#requests.endAll({ error: mqttError('CLOSED', 'The client was closed') });
   }
 
@@ -284,7 +285,7 @@ export class SessionEngine {
     this.#requests.add(request);
   }
 
-  /** Before it was ever sent: true when taken back. */
+  /** True when taken back: it was not sent on this connection. */
   withdrawRequest(request: ControlRequest): boolean {
     return this.#requests.withdraw(request);
   }

@@ -174,6 +174,11 @@ export class InboundFlow {
     if (stored) this.#core.journal.deleteInbound(exchange.packetIdentifier);
   }
 
+  /** Closed by the application: what nobody has answered is given out anew when the broker sends it again. */
+  releaseHeld(): void {
+    for (const exchange of this.#exchanges.values()) if (exchange.phase === 'held') this.#forget(exchange);
+  }
+
   /** The session is gone: what the application still answers reaches nobody (V-041). */
   lose(): void {
     for (const exchange of this.#exchanges.values()) this.#forget(exchange);

@@ -205,6 +205,12 @@ export class ModelApplication implements Ledger {
     this.#givenAtQoS2.delete(topic);
   }
 
+  /** Closed and to be opened again: what is in hand comes again. */
+  disconnected(): void {
+    for (const { topic } of this.held) this.#givenAtQoS2.delete(topic);
+    this.held = [];
+  }
+
   /** The process is killed: promises, handles and requests go with it. */
   crash(): void {
     for (const sent of this.sent.values()) {

@@ -495,6 +495,7 @@ export class World {
     } else {
       this.trace?.push('disconnect');
       this.engine.handleDisconnected(this.#now);
+      this.application.disconnected();
     }
     ensure(this.application.openRequests.size === 0, 'a request outlives disconnect()');
   }
