@@ -23,6 +23,9 @@ import { GroupHandle, GroupSubscription, inTurns } from './group-subscription.ts
 import { type ResolvedGroupOptions, resolveGroupMembers, resolveGroupOptions } from './options/group-options.ts';
 import { resolvePublish } from './options/publish-options.ts';
 
+/** The clients' collaborators, for tests in virtual time. */
+type Environment = ConstructorParameters<typeof Client>[1];
+
 interface Member {
   readonly name: string;
   readonly client: Client;
@@ -48,11 +51,10 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
   #closed = false;
 
   /** @throws MqttError `INVALID_OPTION` (no member, a name twice, an unknown key), and what the constructor of `Client` throws */
-  constructor(
-    members: readonly GroupMember[],
-    options?: GroupOptions,
-    /** @internal */ environment?: ConstructorParameters<typeof Client>[1],
-  ) {
+  constructor(members: readonly GroupMember[], options?: GroupOptions);
+  /** @internal */
+  constructor(members: readonly GroupMember[], options: GroupOptions | undefined, environment: Environment | undefined);
+  constructor(members: readonly GroupMember[], options?: GroupOptions, environment?: Environment) {
     this.#options = resolveGroupOptions(options, members);
     this.#members = resolveGroupMembers(members).map(({ name, brokers, options: own }) => ({
       name,

@@ -77,7 +77,10 @@ export class Client implements PubSub, AsyncDisposable {
    * @throws MqttError `MISSING_BROKER`, `INVALID_BROKER_URL`, `INVALID_OPTION` (also for a key there is not), `INVALID_TOPIC` and
    * `FIELD_TOO_LONG` for the will
    */
-  constructor(options: ClientOptions, /** @internal */ environment: Environment = systemEnvironment) {
+  constructor(options: ClientOptions);
+  /** @internal */
+  constructor(options: ClientOptions, environment: Environment | undefined);
+  constructor(options: ClientOptions, environment: Environment = systemEnvironment) {
     this.#parts = new ClientParts(options, environment, (member) => new Client(member, environment));
     this.#requests = new Requests(this, this.#parts);
   }
