@@ -30,12 +30,12 @@ export class CallbackSubscription extends LocalSubscription {
   }
 
   protected get idle(): boolean {
-    return this.#running < this.options.concurrency && this.queue.length === 0 && !this.host.draining;
+    return this.#running < this.options.concurrency && this.queue.length === 0 && !this.host.work.draining;
   }
 
   protected consume(message: ReceivedMessage): void {
     this.#running++;
-    this.host.workBegins();
+    this.host.work.begins();
     this.host.port.counters.messagesDelivered++;
     let result: unknown;
     try {
@@ -112,7 +112,7 @@ export class CallbackSubscription extends LocalSubscription {
 
   #finishedRun(): void {
     this.#running--;
-    this.host.workEnds();
+    this.host.work.ends();
     if (this.queue.length > 0) this.consumeBuffered();
   }
 }

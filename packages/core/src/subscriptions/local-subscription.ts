@@ -13,17 +13,14 @@ import { Grants } from './grants.ts';
 import { type Answer, type MessageOwner, ReceivedMessage, type ReceivedPublish } from './message.ts';
 import type { PauseControl } from './pause-control.ts';
 import type { SubscriptionPort } from './port.ts';
+import type { WorkInHand } from './work-in-hand.ts';
 
 /** What a subscription needs of the registry it is in. @internal */
 export interface SubscriptionHost {
   readonly port: SubscriptionPort;
   readonly pause: PauseControl;
   nextSerial(): number;
-  /** Nothing more is given out. */
-  readonly draining: boolean;
-  /** Something was given out, and a drain has to wait for it. */
-  workBegins(): void;
-  workEnds(): void;
+  readonly work: WorkInHand;
   /** Passes an answer on to the broker. */
   passOn(answer: Answer, reasonCode: AckReasonCode): void;
   /** Reading goes on until `operation` settles. */
@@ -34,7 +31,7 @@ export interface SubscriptionHost {
   connectionLost(): Promise<void>;
 }
 
-/** How a subscription ended. `unsubscribed` and `refused` leave nothing at the broker, `failed` lets the buffer be read to its end. */
+/** How a subscription ended: by the application, by the broker (what has arrived can still be read), or with the client. */
 type Life = 'open' | 'unsubscribed' | 'failed' | 'ended';
 
 /** @internal */
@@ -128,7 +125,7 @@ export abstract class LocalSubscription implements SubscriptionHandle, MessageOw
     return message;
   }
 
-  /** Hot path: benchmarks/receive. @internal */
+  /** Hot path: benchmarks/src/receive. @internal */
   deliver(message: ReceivedMessage): void {
     if (this.#life !== 'open') this.#refuseLate(message);
     else if (this.idle) {
@@ -145,7 +142,7 @@ export abstract class LocalSubscription implements SubscriptionHandle, MessageOw
 
   /** The oldest message that waits. */
   protected take(): ReceivedMessage | undefined {
-    if (this.host.draining) return undefined;
+    if (this.host.work.draining) return undefined;
     const message = this.queue.shift();
     if (message !== undefined && this.#holdsReading && this.#isHalfEmpty()) this.#releaseReading();
     return message;
@@ -154,13 +151,13 @@ export abstract class LocalSubscription implements SubscriptionHandle, MessageOw
   /** A drain waits for `message` from here until `finished`. */
   protected handedOut(message: ReceivedMessage): void {
     message.inHand = true;
-    this.host.workBegins();
+    this.host.work.begins();
   }
 
   protected finished(message: ReceivedMessage): void {
     if (!message.inHand) return;
     message.inHand = false;
-    this.host.workEnds();
+    this.host.work.ends();
   }
 
   /** A consumer went away without having answered `message`: the next one gets it, in its old place. */

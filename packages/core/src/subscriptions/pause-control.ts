@@ -14,7 +14,8 @@ export interface Reading {
  */
 export class PauseControl {
   readonly #reading: Reading;
-  readonly #full = new Set<object>();
+  /** Made when it is needed: an idle client is to be small. */
+  #full: Set<object> | undefined;
   #brokerWaits = 0;
   /** Of this connection. */
   #paused = false;
@@ -25,13 +26,14 @@ export class PauseControl {
 
   /** The buffer of `owner` is full. It stays full until `relieved`. */
   full(owner: object): void {
+    this.#full ??= new Set();
     this.#full.add(owner);
     this.#apply();
   }
 
   /** The buffer of `owner` is half empty, or gone. */
   relieved(owner: object): void {
-    if (this.#full.delete(owner)) this.#apply();
+    if (this.#full?.delete(owner) === true) this.#apply();
   }
 
   brokerWaitBegin(): void {
@@ -55,7 +57,7 @@ export class PauseControl {
   }
 
   #apply(): void {
-    const pause = this.#full.size > 0 && this.#brokerWaits === 0;
+    const pause = this.#full !== undefined && this.#full.size > 0 && this.#brokerWaits === 0;
     if (pause === this.#paused || this.#reading.canPause !== true) return;
     this.#paused = pause;
     if (pause) this.#reading.pauseReading();

@@ -8,73 +8,51 @@ import { type AnyMqttError, mqttError } from '../errors.ts';
 import type { ResolvedFilter, ResolvedSubscribeOptions } from '../options/subscribe-options.ts';
 import type { ControlRequest, InboundExchange, RequestOutcome } from '../session/effects.ts';
 import { type Deferred, deferred, orAborted } from './abortable.ts';
-import { AckStall } from './ack-stall.ts';
 import { CallbackSubscription } from './callback-subscription.ts';
+import { Dispatch, type SubscriptionDefaults } from './dispatch.ts';
 import type { LocalSubscription, SubscriptionHost } from './local-subscription.ts';
-import { type Answer, type MessageOwner, ReceivedMessage, type ReceivedPublish } from './message.ts';
+import type { Answer, ReceivedPublish } from './message.ts';
 import { PauseControl } from './pause-control.ts';
 import type { SubscriptionPort } from './port.ts';
 import { Routes } from './routes.ts';
-import { SharedDelivery } from './shared-delivery.ts';
 import { StreamSubscription } from './subscription.ts';
 import { SubscriptionIdentifiers } from './subscription-identifiers.ts';
-import { SubscriptionRequests } from './subscription-requests.ts';
-import { UnmatchedHold } from './unmatched-hold.ts';
+import { type SessionStart, SubscriptionRequests } from './subscription-requests.ts';
+import { WorkInHand } from './work-in-hand.ts';
 
+export type { SubscriptionDefaults } from './dispatch.ts';
 export type { SubscriptionPort } from './port.ts';
 
-/** The options of the client that concern all its subscriptions. @internal */
-export interface SubscriptionDefaults {
-  readonly ackStallMs: number;
-  readonly unmatchedHoldMs: number;
-  readonly receiveMaximum: number;
-}
-
 /** How a connection began. @internal */
-export interface SubscriptionStart {
-  readonly fate: 'new' | 'lost' | 'resumed';
-  readonly inDoubt: boolean;
-  readonly info: ConnackInfo;
+export interface SubscriptionStart extends SessionStart {
   /** Resumed a session in which this Client object has not subscribed. */
   readonly resumedForeign: boolean;
 }
 
 /** @internal */
-export class SubscriptionRegistry implements SubscriptionHost, MessageOwner {
+export class SubscriptionRegistry implements SubscriptionHost {
   readonly port: SubscriptionPort;
   readonly pause: PauseControl;
-  /** Of messages that no subscription took. */
-  readonly subscription = undefined;
-  readonly #identifiers: SubscriptionIdentifiers;
-  readonly #routes: Routes;
-  readonly #requests: SubscriptionRequests;
-  readonly #stall: AckStall;
-  readonly #unmatched: UnmatchedHold;
-  #serial = 0;
-  /** Handlers running and messages in hand. */
-  #work = 0;
-  /** Present while draining. */
-  #drained: Deferred<void> | undefined;
+  readonly work: WorkInHand = new WorkInHand();
+  readonly #dispatch: Dispatch;
+  /** Made with the first subscription: many clients only publish. */
+  #requests: SubscriptionRequests | undefined;
+  /** Of the connection there is. */
+  #broker: ConnackInfo | undefined;
+  /** Made for whoever disposes of a subscription, which waits no longer than the connection. */
+  #lost: Deferred<void> | undefined;
   /** The session has subscriptions whose objects `end` has ended. */
   #orphaned = false;
-  /** Whoever disposes of a subscription waits no longer than this connection. */
-  #connection: Deferred<void> | undefined;
+  #serial = 0;
 
   constructor(port: SubscriptionPort, defaults: SubscriptionDefaults) {
     this.port = port;
     this.pause = new PauseControl(port);
-    this.#identifiers = new SubscriptionIdentifiers(port.random);
-    this.#routes = new Routes(this.#identifiers);
-    this.#requests = new SubscriptionRequests(port, this.#routes, this.#identifiers);
-    const { ackStallMs, receiveMaximum } = defaults;
-    this.#stall = new AckStall(port.clock, ackStallMs, receiveMaximum, (event) => port.emitAckStalled(event));
-    this.#unmatched = new UnmatchedHold(port.clock, defaults.unmatchedHoldMs, receiveMaximum, (message) =>
-      this.#reportUnmatched(message.packet, message.topic, message.exchange),
-    );
+    this.#dispatch = new Dispatch(port, defaults);
   }
 
   get subscriptionCount(): number {
-    return this.#requests.count;
+    return this.#requests?.count ?? 0;
   }
 
   // The application ---------------------------------------------------------------------------------------------------------
@@ -116,7 +94,9 @@ export class SubscriptionRegistry implements SubscriptionHost, MessageOwner {
     try {
       await orAborted(this.brokerWait(subscription.grants.wait()), options.signal);
     } catch (error) {
-      this.#abandon(subscription);
+      // Nobody has it: the call was aborted or refused.
+      subscription.closeUnsubscribed();
+      this.#requests?.abandon(subscription);
       throw error;
     }
     return subscription;
@@ -133,15 +113,19 @@ export class SubscriptionRegistry implements SubscriptionHost, MessageOwner {
         ? new StreamSubscription(this, filters, options, wholeOrNothing)
         : new CallbackSubscription(this, filters, options, wholeOrNothing, handler);
     if (this.#refusesPause(subscription)) return subscription;
+    this.#requests ??= this.#makeRequests();
     this.#requests.add(subscription);
-    this.#giveHeld();
+    this.#dispatch.giveHeld();
     return subscription;
   }
 
-  /** Nobody has it: the call was aborted or refused. */
-  #abandon(subscription: LocalSubscription): void {
-    subscription.closeUnsubscribed();
-    this.#requests.abandon(subscription);
+  #makeRequests(): SubscriptionRequests {
+    const identifiers = new SubscriptionIdentifiers(this.port.random);
+    const routes = new Routes(identifiers);
+    this.#dispatch.routes = routes;
+    const requests = new SubscriptionRequests(this.port, routes, identifiers);
+    if (this.#broker !== undefined) requests.handleConnected({ fate: 'resumed', inDoubt: false, info: this.#broker });
+    return requests;
   }
 
   #assertUsable(): void {
@@ -161,63 +145,56 @@ export class SubscriptionRegistry implements SubscriptionHost, MessageOwner {
 
   /** After the engine has resumed or begun the session, before it publishes. */
   handleConnected(start: SubscriptionStart): void {
-    this.#connection = deferred();
+    const { stall, unmatched } = this.#dispatch;
+    this.#broker = start.info;
     if (start.fate !== 'resumed') this.#forgetSession();
-    if (start.resumedForeign || this.#orphaned || this.#unmatched.size > 0) this.#unmatched.start();
+    if (start.resumedForeign || this.#orphaned || unmatched.size > 0) unmatched.start();
     this.pause.handleConnected();
-    for (const subscription of this.#requests.subscriptions()) {
-      if (!this.#refusesPause(subscription)) continue;
-      this.#requests.abandon(subscription);
-      if (subscription.error !== undefined) this.port.emitSubscribeError(subscription, subscription.error);
-    }
-    this.#requests.handleConnected(start);
-    this.#stall.handleConnected();
+    for (const subscription of this.#subscriptions()) this.#endUnlessPausable(subscription);
+    this.#requests?.handleConnected(start);
+    stall.handleConnected();
   }
 
   handleConnectionLost(): void {
+    this.#broker = undefined;
     this.pause.handleConnectionLost();
-    this.#stall.handleConnectionLost();
-    this.#unmatched.suspend();
-    this.#requests.handleConnectionLost();
-    this.#connection?.resolve();
-    this.#connection = undefined;
+    this.#dispatch.stall.handleConnectionLost();
+    this.#dispatch.unmatched.suspend();
+    this.#requests?.handleConnectionLost();
+    this.#lost?.resolve();
+    this.#lost = undefined;
   }
 
   /** `connect()` has given up: whoever waits for a grant is told. What was declared stays for the next `connect()`. */
   handleConnectFailed(error: AnyMqttError): void {
-    for (const subscription of this.#requests.subscriptions()) {
+    for (const subscription of this.#subscriptions()) {
       if (subscription.grants.settled) continue;
       if (subscription.wholeOrNothing) {
         subscription.closeUnsubscribed(error);
-        this.#requests.abandon(subscription);
+        this.#requests?.abandon(subscription);
       } else subscription.grants.rejectWaiting(error);
     }
   }
 
   handleRequestSettled(request: ControlRequest, outcome: RequestOutcome): void {
-    this.#requests.settle(request, outcome);
+    this.#requests?.settle(request, outcome);
   }
 
-  /**
-   * Every subscription ends at once: normally, or with `error`. What the broker waits for stays unanswered.
-   */
+  /** Every subscription ends at once: normally, or with `error`. What the broker waits for stays unanswered. */
   end(error: AnyMqttError | undefined): void {
-    const subscriptions = this.#requests.subscriptions();
+    const subscriptions = this.#subscriptions();
     // Routes first: what a drop listener does must not find them.
-    this.#orphaned = this.#requests.end() || this.#orphaned;
+    if (this.#requests?.end() === true) this.#orphaned = true;
     this.handleConnectionLost();
-    this.#stall.clear();
-    this.#unmatched.clear();
+    this.#dispatch.stall.clear();
+    this.#dispatch.unmatched.clear();
     for (const subscription of subscriptions) subscription.closeEnded(error);
-    this.#drained?.resolve();
-    this.#drained = undefined;
+    this.work.stopDraining();
   }
 
   /** Gives nothing more out. Resolves when running handlers and messages in hand are done, or the client ends. */
   drain(): Promise<void> {
-    this.#drained ??= deferred();
-    if (this.#work === 0) this.#drained.resolve();
-    return this.#drained.promise;
+    return this.work.drain();
   }
 
   brokerWaitBegin(): void {
@@ -228,77 +205,28 @@ export class SubscriptionRegistry implements SubscriptionHost, MessageOwner {
     this.pause.brokerWaitEnd();
   }
 
+  #subscriptions(): readonly LocalSubscription[] {
+    return this.#requests?.subscriptions() ?? [];
+  }
+
+  #endUnlessPausable(subscription: LocalSubscription): void {
+    if (!this.#refusesPause(subscription)) return;
+    this.#requests?.abandon(subscription);
+    if (subscription.error !== undefined) this.port.emitSubscribeError(subscription, subscription.error);
+  }
+
   #forgetSession(): void {
     this.#orphaned = false;
-    this.#stall.clear();
-    this.#unmatched.clear();
-    for (const subscription of this.#requests.subscriptions()) subscription.handleSessionLost();
+    this.#dispatch.stall.clear();
+    this.#dispatch.unmatched.clear();
+    for (const subscription of this.#subscriptions()) subscription.handleSessionLost();
   }
 
   // Messages ----------------------------------------------------------------------------------------------------------------
 
-  /** An application message for whoever subscribed to it. Hot path: benchmarks/receive. */
+  /** An application message, from the engine. */
   deliver(packet: ReceivedPublish, topic: string, exchange: InboundExchange | undefined): void {
-    const targets = this.#routes.targets(topic, this.#identifiersOf(packet));
-    const only = targets[0];
-    if (only === undefined) this.#deliverToNobody(packet, topic, exchange);
-    else if (targets.length === 1) this.#deliverToOne(only, packet, topic, exchange);
-    else this.#deliverToAll(targets, packet, topic, exchange);
-  }
-
-  #deliverToOne(
-    target: LocalSubscription,
-    packet: ReceivedPublish,
-    topic: string,
-    exchange: InboundExchange | undefined,
-  ): void {
-    const message = target.receiveCopy(packet, topic, exchange);
-    if (exchange !== undefined) this.#stall.track(exchange.qos, message);
-    target.deliver(message);
-  }
-
-  #deliverToAll(
-    targets: readonly LocalSubscription[],
-    packet: ReceivedPublish,
-    topic: string,
-    exchange: InboundExchange | undefined,
-  ): void {
-    if (exchange === undefined) {
-      for (const target of targets) target.deliver(target.receiveCopy(packet, topic, undefined));
-      return;
-    }
-    const shared = new SharedDelivery(exchange, targets.length);
-    this.#stall.track(exchange.qos, shared);
-    const copies = targets.map((target) => target.receiveCopy(packet, topic, shared));
-    for (const copy of copies) shared.add(copy);
-    targets.forEach((target, i) => {
-      const copy = copies[i];
-      if (copy !== undefined) target.deliver(copy);
-    });
-  }
-
-  #deliverToNobody(packet: ReceivedPublish, topic: string, exchange: InboundExchange | undefined): void {
-    if (exchange !== undefined && this.#unmatched.hold({ packet, topic, exchange })) return;
-    this.#reportUnmatched(packet, topic, exchange);
-  }
-
-  /** Reported while it is unanswered; a listener may refuse it. */
-  #reportUnmatched(packet: ReceivedPublish, topic: string, exchange: InboundExchange | undefined): void {
-    const message = new ReceivedMessage(packet, topic, this, exchange);
-    this.port.emitUnmatched(message);
-    message.ack();
-  }
-
-  /** Somebody has subscribed: what was held for that is given out. */
-  #giveHeld(): void {
-    const held = this.#unmatched.take(
-      ({ packet, topic }) => this.#routes.targets(topic, this.#identifiersOf(packet)).length > 0,
-    );
-    for (const { packet, topic, exchange } of held) this.deliver(packet, topic, exchange);
-  }
-
-  #identifiersOf(packet: ReceivedPublish): readonly number[] | undefined {
-    return this.#identifiers.unused ? undefined : packet.properties?.subscriptionIdentifiers;
+    this.#dispatch.deliver(packet, topic, exchange);
   }
 
   // For the subscriptions ---------------------------------------------------------------------------------------------------
@@ -307,45 +235,15 @@ export class SubscriptionRegistry implements SubscriptionHost, MessageOwner {
     return ++this.#serial;
   }
 
-  get draining(): boolean {
-    return this.#drained !== undefined;
-  }
-
-  workBegins(): void {
-    this.#work++;
-  }
-
-  workEnds(): void {
-    this.#work--;
-    if (this.#work === 0) this.#drained?.resolve();
-  }
-
   passOn(answer: Answer, reasonCode: AckReasonCode): void {
-    if (!(answer instanceof SharedDelivery)) {
-      this.#answer(answer, reasonCode);
-      return;
-    }
-    const common = answer.answer(reasonCode);
-    if (common !== undefined) this.#answer(answer.exchange, common);
-  }
-
-  /** Of a message that no subscription took. */
-  answered(_message: ReceivedMessage, answer: Answer | undefined, reasonCode: AckReasonCode): void {
-    if (answer !== undefined) this.passOn(answer, reasonCode);
-  }
-
-  #answer(exchange: InboundExchange, reasonCode: AckReasonCode): void {
-    // Its session may be gone, or the broker may have used its identifier again: then nobody waits for it.
-    const awaited = !exchange.acknowledged;
-    this.port.acknowledge(exchange, reasonCode);
-    if (awaited) this.#stall.answered(exchange.qos);
+    this.#dispatch.passOn(answer, reasonCode);
   }
 
   async unsubscribe(subscription: LocalSubscription): Promise<void> {
     // The stream ends at once, whatever becomes of the UNSUBSCRIBE.
-    const answered = this.#requests.unsubscribe(subscription);
+    const answered = this.#requests?.unsubscribe(subscription);
     subscription.closeUnsubscribed();
-    return this.brokerWait(answered);
+    if (answered !== undefined) await this.brokerWait(answered);
   }
 
   async brokerWait<T>(operation: Promise<T>): Promise<T> {
@@ -358,6 +256,8 @@ export class SubscriptionRegistry implements SubscriptionHost, MessageOwner {
   }
 
   connectionLost(): Promise<void> {
-    return this.#connection?.promise ?? Promise.resolve();
+    if (this.#broker === undefined) return Promise.resolve();
+    this.#lost ??= deferred();
+    return this.#lost.promise;
   }
 }

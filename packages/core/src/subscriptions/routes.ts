@@ -4,6 +4,7 @@
 
 import type { BrokerSubscription } from './broker-subscription.ts';
 import type { LocalSubscription } from './local-subscription.ts';
+import type { ReceivedPublish } from './message.ts';
 import { MatchCache } from './match-cache.ts';
 import type { Addressed, SubscriptionIdentifiers } from './subscription-identifiers.ts';
 import { TopicTrie } from './topic-trie.ts';
@@ -55,9 +56,11 @@ export class Routes {
     this.#matches.clear();
   }
 
-  /** Who gets a copy. Hot path: benchmarks/receive. */
-  targets(topic: string, identifiers: readonly number[] | undefined): Targets {
+  /** Who gets a copy. Hot path: benchmarks/src/receive. */
+  targets(packet: ReceivedPublish, topic: string): Targets {
     const match = this.#match(topic);
+    // Read only where they can matter: it decodes the properties.
+    const identifiers = this.#identifiers.unused ? undefined : packet.properties?.subscriptionIdentifiers;
     if (identifiers === undefined) return match.targets;
     const [identifier] = identifiers;
     if (identifier === undefined || identifiers.length > 1) return this.#ofSeveral(match, identifiers);

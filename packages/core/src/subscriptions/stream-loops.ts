@@ -31,7 +31,7 @@ type Next<T> = IteratorResult<T, undefined>;
 
 const DONE: Next<never> = Object.freeze({ value: undefined, done: true });
 
-/** `for await (const message of subscription)`. One promise per message, none more: benchmarks/receive. @internal */
+/** `for await (const message of subscription)`. One promise per message, none more: benchmarks/src/receive. @internal */
 export class MessageLoop implements AsyncIterator<Message, undefined, undefined>, Consumer {
   readonly #stream: StreamReader;
   #hand: ReceivedMessage | undefined;

@@ -96,7 +96,7 @@ export class StreamSubscription extends LocalSubscription implements Subscriptio
   // What the buffer asks for -------------------------------------------------------------------------------------------------
 
   protected get idle(): boolean {
-    return this.#consumers.size > 0 && this.queue.length === 0 && !this.host.draining;
+    return this.#consumers.size > 0 && this.queue.length === 0 && !this.host.work.draining;
   }
 
   protected consume(message: ReceivedMessage): void {
@@ -108,7 +108,7 @@ export class StreamSubscription extends LocalSubscription implements Subscriptio
   }
 
   protected consumeBuffered(): void {
-    if (this.host.draining) return;
+    if (this.host.work.draining) return;
     while (this.#consumers.size > 0) {
       const message = this.take();
       if (message === undefined) return;

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// From the engine to the subscriptions and back: who gets a PUBLISH, and what the broker is answered.
+
+import type { AckReasonCode } from '../api/receive.ts';
+import type { InboundExchange } from '../session/effects.ts';
+import { AckStall } from './ack-stall.ts';
+import type { LocalSubscription } from './local-subscription.ts';
+import { type Answer, type MessageOwner, ReceivedMessage, type ReceivedPublish } from './message.ts';
+import type { SubscriptionPort } from './port.ts';
+import type { Routes } from './routes.ts';
+import { SharedDelivery } from './shared-delivery.ts';
+import { UnmatchedHold } from './unmatched-hold.ts';
+
+/** The options of the client that concern all its subscriptions. @internal */
+export interface SubscriptionDefaults {
+  readonly ackStallMs: number;
+  readonly unmatchedHoldMs: number;
+  readonly receiveMaximum: number;
+}
+
+/** Owns the messages that no subscription took. */
+export class Dispatch implements MessageOwner {
+  readonly subscription = undefined;
+  readonly stall: AckStall;
+  readonly unmatched: UnmatchedHold;
+  /** Made with the first subscription. */
+  routes: Routes | undefined;
+  readonly #port: SubscriptionPort;
+
+  constructor(port: SubscriptionPort, { ackStallMs, unmatchedHoldMs, receiveMaximum }: SubscriptionDefaults) {
+    this.#port = port;
+    this.stall = new AckStall(port.clock, ackStallMs, receiveMaximum, (event) => port.emitAckStalled(event));
+    this.unmatched = new UnmatchedHold(port.clock, unmatchedHoldMs, receiveMaximum, ({ packet, topic, exchange }) =>
+      this.#reportUnmatched(packet, topic, exchange),
+    );
+  }
+
+  /** An application message for whoever subscribed to it. Hot path: benchmarks/src/receive. */
+  deliver(packet: ReceivedPublish, topic: string, exchange: InboundExchange | undefined): void {
+    const targets = this.routes?.targets(packet, topic);
+    const first = targets?.[0];
+    if (targets === undefined || first === undefined) this.#toNobody(packet, topic, exchange);
+    else if (targets.length === 1) this.#toOne(first, packet, topic, exchange);
+    else this.#toAll(targets, packet, topic, exchange);
+  }
+
+  /** The answer of one handle. */
+  passOn(answer: Answer, reasonCode: AckReasonCode): void {
+    if (!(answer instanceof SharedDelivery)) {
+      this.#answer(answer, reasonCode);
+      return;
+    }
+    const common = answer.answer(reasonCode);
+    if (common !== undefined) this.#answer(answer.exchange, common);
+  }
+
+  /** Of a message that no subscription took. */
+  answered(_message: ReceivedMessage, answer: Answer | undefined, reasonCode: AckReasonCode): void {
+    if (answer !== undefined) this.passOn(answer, reasonCode);
+  }
+
+  /** Somebody has subscribed: what was held for that is given out. */
+  giveHeld(): void {
+    const held = this.unmatched.take(({ packet, topic }) => (this.routes?.targets(packet, topic).length ?? 0) > 0);
+    for (const { packet, topic, exchange } of held) this.deliver(packet, topic, exchange);
+  }
+
+  #toOne(
+    target: LocalSubscription,
+    packet: ReceivedPublish,
+    topic: string,
+    exchange: InboundExchange | undefined,
+  ): void {
+    const message = target.receiveCopy(packet, topic, exchange);
+    if (exchange !== undefined) this.stall.track(exchange.qos, message);
+    target.deliver(message);
+  }
+
+  #toAll(
+    targets: readonly LocalSubscription[],
+    packet: ReceivedPublish,
+    topic: string,
+    exchange: InboundExchange | undefined,
+  ): void {
+    const shared = exchange === undefined ? undefined : new SharedDelivery(exchange, targets.length);
+    // All handles first: one that is answered while it is delivered must not be the last one.
+    const copies = targets.map((target) => target.receiveCopy(packet, topic, shared));
+    if (exchange !== undefined && shared !== undefined) {
+      for (const copy of copies) shared.add(copy);
+      this.stall.track(exchange.qos, shared);
+    }
+    for (const [i, copy] of copies.entries()) targets[i]?.deliver(copy);
+  }
+
+  #toNobody(packet: ReceivedPublish, topic: string, exchange: InboundExchange | undefined): void {
+    if (exchange !== undefined && this.unmatched.hold({ packet, topic, exchange })) return;
+    this.#reportUnmatched(packet, topic, exchange);
+  }
+
+  /** Reported while it is unanswered; a listener may refuse it. */
+  #reportUnmatched(packet: ReceivedPublish, topic: string, exchange: InboundExchange | undefined): void {
+    const message = new ReceivedMessage(packet, topic, this, exchange);
+    this.#port.emitUnmatched(message);
+    message.ack();
+  }
+
+  #answer(exchange: InboundExchange, reasonCode: AckReasonCode): void {
+    // Its session may be gone, or the broker may have used its identifier again: then nobody waits for it.
+    const awaited = !exchange.acknowledged;
+    this.#port.acknowledge(exchange, reasonCode);
+    if (awaited) this.stall.answered(exchange.qos);
+  }
+}
