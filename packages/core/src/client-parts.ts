@@ -155,6 +155,8 @@ export class ClientParts {
       get isConnected() {
         return supervisor().state === 'connected';
       },
+      clock: this.environment.clock,
+      open: () => host.open(),
       publish: (ref, topic, payload, options) => publishing.publishRef(ref, topic, payload, options),
     });
   }

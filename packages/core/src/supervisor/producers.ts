@@ -4,6 +4,7 @@
 // and stays in the session, Completed, until the producer says that it has settled durably (I-08, I-09, I-13).
 
 import type { PublishOptions } from '../api/publish.ts';
+import type { Clock } from '../clock.ts';
 import { invalidOption } from '../options/check.ts';
 import { type ProducerRef, type PublishOutcome, refKey } from '../session/effects.ts';
 import type { SessionEngine } from '../session/engine.ts';
@@ -34,6 +35,8 @@ export interface ProducerClaim {
 export interface ProducersContext {
   readonly engine: SessionEngine | undefined;
   readonly isConnected: boolean;
+  readonly clock: Clock;
+  open(): SessionEngine | Promise<SessionEngine>;
   publish(ref: ProducerRef, topic: string, payload: Uint8Array, options: PublishOptions): void;
 }
 
@@ -43,6 +46,15 @@ export class Producers {
 
   constructor(context: ProducersContext) {
     this.#context = context;
+  }
+
+  get clock(): Clock {
+    return this.#context.clock;
+  }
+
+  /** Reads the session store when that has not been done: what is under way may not be evicted from a queue. */
+  async open(): Promise<void> {
+    await this.#context.open();
   }
 
   /** @throws MqttError `INVALID_OPTION` when the queue has a producer on this client already */
