@@ -27,7 +27,7 @@ const layers: readonly Layer[] = [
   { name: 'subscriptions', files: /^subscriptions\//, imports: ['api', 'options', 'foundation', 'session'] },
   // The one private seam: what QueuePublisher needs of the session beyond the public API (an exchange under a Ref). The
   // queue names its types; the client hands over the object.
-  { name: 'producer seam', files: /^supervisor\/producers\.ts$/, imports: ['api', 'options', 'session'] },
+  { name: 'producer seam', files: /^supervisor\/producers\.ts$/, imports: ['api', 'options', 'session', 'foundation'] },
   {
     name: 'supervisor',
     files: /^supervisor\//,
