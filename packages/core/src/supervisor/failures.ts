@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { DisconnectPacket, DisconnectProperties } from '@mqttv5/wire';
+import type { ServerDisconnectInfo } from '../api/connect.ts';
 import { type AnyMqttError, isMqttError, mqttError, StoreError } from '../errors.ts';
 import type { ResolvedDisconnectOptions } from '../options/disconnect-options.ts';
 import type { RestoreReport } from '../session/effects.ts';
@@ -28,4 +29,18 @@ export function disconnectPacket(options: ResolvedDisconnectOptions): Disconnect
   if (reasonString !== undefined) properties.reasonString = reasonString;
   if (userProperties.length > 0) properties.userProperties = userProperties;
   return { type: 'disconnect', reasonCode, properties };
+}
+
+/** What a broker says when it sends a client away, in DISCONNECT or in CONNACK; what it does not say is absent. */
+export function disconnectInfo(
+  reasonCode: number,
+  said: { [K in 'reasonString' | 'serverReference' | 'userProperties']?: ServerDisconnectInfo[K] | undefined },
+): ServerDisconnectInfo {
+  const { reasonString, serverReference, userProperties } = said;
+  return {
+    reasonCode,
+    ...(reasonString !== undefined && { reasonString }),
+    ...(serverReference !== undefined && { serverReference }),
+    ...(userProperties !== undefined && { userProperties }),
+  };
 }

@@ -23,7 +23,7 @@ import { type AttemptResult, attemptConnect } from './attempt.ts';
 import { BrokerList } from './broker-list.ts';
 import { connackInfo, serverLimits } from './connack-info.ts';
 import type { Environment } from './environment.ts';
-import { attemptError, disconnectPacket, restoreFailure } from './failures.ts';
+import { attemptError, disconnectInfo, disconnectPacket, restoreFailure } from './failures.ts';
 import type { EventHub } from './event-hub.ts';
 import { orAborted, sleep } from '../abort.ts';
 import { Life } from './life.ts';
@@ -357,28 +357,15 @@ export class Supervisor {
   }
 
   #serverDisconnected({ reasonCode, properties = {} }: DisconnectPacket): void {
-    const { reasonString, serverReference, userProperties } = properties;
-    const info: ServerDisconnectInfo = {
-      reasonCode,
-      ...(reasonString !== undefined && { reasonString }),
-      ...(serverReference !== undefined && { serverReference }),
-      ...(userProperties !== undefined && { userProperties }),
-    };
+    const info = disconnectInfo(reasonCode, properties);
     this.#parts.events.emit('serverDisconnect', info);
     if (this.#broker) this.#redirect(info, this.#broker);
   }
 
-  #redirect(
-    said: { readonly reasonCode?: number; readonly serverReference?: string; readonly reasonString?: string },
-    from: BrokerAddress,
-  ): void {
-    const { reasonCode, serverReference, reasonString } = said;
+  #redirect(said: Partial<ServerDisconnectInfo>, from: BrokerAddress): void {
+    const { reasonCode, serverReference, reasonString, userProperties } = said;
     if (reasonCode === undefined || !isRedirect(reasonCode)) return;
-    const info = {
-      reasonCode,
-      ...(reasonString !== undefined && { reasonString }),
-      ...(serverReference !== undefined && { serverReference }),
-    };
+    const info = disconnectInfo(reasonCode, { serverReference, reasonString, userProperties });
     let followed = false;
     try {
       followed = followRedirect(this.#brokers, info, from, this.#parts.options.followServerRedirects);
