@@ -6,48 +6,63 @@ import type { SharedDelivery } from './shared-delivery.ts';
 /** A message the broker waits for, or the deliveries of one to several subscriptions. */
 export type Tracked = ReceivedMessage | SharedDelivery;
 
-/** Unanswered messages of one QoS in order of arrival, with what is held back behind the oldest. */
+const SMALLEST = 16;
+
+/**
+ * Unanswered messages of one QoS in order of arrival, with what is held back behind the oldest. A ring, bounded by the Receive
+ * Maximum we announced; it keeps its slots, since most messages come and go one at a time.
+ */
 export class AnswerOrder {
-  #entries: Tracked[] = [];
-  /** Entries before it are gone. */
-  #first = 0;
+  #slots: (Tracked | undefined)[] = [];
+  #head = 0;
+  #length = 0;
 
   get length(): number {
-    return this.#entries.length - this.#first;
+    return this.#length;
   }
 
   get head(): Tracked | undefined {
-    return this.#entries[this.#first];
+    return this.#length === 0 ? undefined : this.#slots[this.#head];
   }
 
   push(entry: Tracked): void {
-    this.#entries.push(entry);
+    if (this.#length === this.#slots.length) this.#grow();
+    this.#slots[(this.#head + this.#length) & (this.#slots.length - 1)] = entry;
+    this.#length++;
   }
 
   /** Lets go of what is answered at the front. False when the oldest is not. */
   dropAnswered(): boolean {
-    const before = this.#first;
-    for (let head = this.head; head?.awaited === false; head = this.head) this.#first++;
-    if (this.#first === this.#entries.length) {
-      this.#entries.length = 0;
-      this.#first = 0;
-    } else if (this.#first >= 1024 && this.#first * 2 >= this.#entries.length) {
-      this.#entries = this.#entries.slice(this.#first);
-      this.#first = 0;
-      return true;
+    const before = this.#length;
+    while (this.#length > 0 && this.#slots[this.#head]?.awaited === false) {
+      this.#slots[this.#head] = undefined;
+      this.#head = (this.#head + 1) & (this.#slots.length - 1);
+      this.#length--;
     }
-    return this.#first !== before;
+    return this.#length !== before;
   }
 
   /** Answers held back behind the oldest. Looks at all: only asked while something is. */
   countAnswered(): number {
     let count = 0;
-    for (let i = this.#first + 1; i < this.#entries.length; i++) if (this.#entries[i]?.awaited === false) count++;
+    for (let i = 1; i < this.#length; i++) {
+      if (this.#slots[(this.#head + i) & (this.#slots.length - 1)]?.awaited === false) count++;
+    }
     return count;
   }
 
   clear(): void {
-    this.#entries = [];
-    this.#first = 0;
+    this.#slots = [];
+    this.#head = 0;
+    this.#length = 0;
+  }
+
+  /** To the next power of two, so that a mask does for the modulus. */
+  #grow(): void {
+    const slots = this.#slots;
+    this.#slots = Array.from({ length: Math.max(SMALLEST, slots.length * 2) }, (_, i) =>
+      i < this.#length ? slots[(this.#head + i) & (slots.length - 1)] : undefined,
+    );
+    this.#head = 0;
   }
 }

@@ -124,7 +124,7 @@ export class ReceivedMessage implements Message {
   }
 
   ack(reasonCode: AckReasonCode = 0x00): void {
-    if (!ACK_REASON_CODES.has(reasonCode)) throw invalidReasonCode(reasonCode);
+    if (reasonCode !== 0x00 && !ACK_REASON_CODES.has(reasonCode)) throw invalidReasonCode(reasonCode);
     if (this.#has(ACKNOWLEDGED)) return;
     this.#set(ACKNOWLEDGED, true);
     const answer = this.#answer;
