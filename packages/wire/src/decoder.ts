@@ -307,9 +307,10 @@ function decodedLength(bytes: Uint8Array): number {
 
 /** A plain `Uint8Array` over an `ArrayBuffer`, as {@link Bytes} promises: no `Buffer`, no shared memory. */
 function plainBytes(chunk: Uint8Array): Bytes {
-  const { buffer, byteOffset, length } = chunk;
+  const { buffer } = chunk;
   if (typeof SharedArrayBuffer !== 'undefined' && buffer instanceof SharedArrayBuffer) return new Uint8Array(chunk);
-  return new Uint8Array(buffer as ArrayBuffer, byteOffset, length); // not shared
+  if (Object.getPrototypeOf(chunk) === Uint8Array.prototype) return chunk as Bytes; // not shared
+  return new Uint8Array(buffer as ArrayBuffer, chunk.byteOffset, chunk.length); // nor this
 }
 
 function wordsOf(bytes: Bytes): DataView {

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Topic Names as they are sent. Publishers use few names many times: the checked bytes of the last name, and of the last
-// thousand or so, are kept. (codec.bench.ts: encode PUBLISH)
+// thousands, are kept. (codec.bench.ts: encode PUBLISH)
 
 import { checkTopicName } from './topics.ts';
 import { decodeUtf8, measureString, scanUtf8, writeString } from './utf8.ts';
 
 /** Longest name that is kept, in UTF-16 units. */
 const LONGEST = 128;
-/** Names kept. When they are that many all are let go: cheaper than choosing, and as bounded. */
-const LIMIT = 1024;
+/** Names kept, below 6 MiB. When they are that many all are let go: cheaper than choosing, and as bounded. */
+const LIMIT = 16_384;
 
 const known = new Map<string, Uint8Array>();
 let lastName = '';

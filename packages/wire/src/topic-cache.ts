@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Topic Names as they arrive. A client sees the same few names again and again, and comparing bytes is cheaper than
-// making a string, so the last names seen are kept with their bytes: a table of fixed size, one place per hash, the
-// newer one stays. A name found here was validated when it was put in. (codec.bench.ts: decode PUBLISH)
+// Topic Names as they arrive. A client sees the same names again and again, and comparing bytes is cheaper than making a
+// string, so the names seen are kept with their bytes, two places per hash. A name found here was validated when it was
+// put in. (codec.bench.ts: decode PUBLISH)
 //
 //   slot:      0         1         2      …
 //   names    "a/b"     ""        "t/1"
@@ -10,6 +10,8 @@
 //   arena   |a/b.....|........|t/1.....|      WORDS words of four bytes each, the last one filled with 0
 //
 // Hashing and comparing go by words: four bytes for the price of one.
+//
+// The table begins small and grows while names push each other out, up to a fixed size.
 
 import { decodeUtf8, INVALID, scanUtf8 } from './utf8.ts';
 import { malformed, protocolError } from './wire-error.ts';
@@ -17,16 +19,29 @@ import { malformed, protocolError } from './wire-error.ts';
 /** Longest name that is kept, in words. */
 const WORDS = 16;
 const LONGEST = WORDS * 4 - 1; // the last word is the rest, and may be 0
-/** A power of two. 1024 × 64 bytes and as many strings: below 200 KB for the whole program, made on first use. */
-const SLOT_BITS = 10;
+const SMALLEST_BITS = 8;
+/** 32,768 names: enough for 10,000 in turn. With their strings below 6 MiB for the whole program. */
+const LARGEST_BITS = 15;
+const GROWTH_BITS = 2;
 
 const PLUS = 0x2b;
 const HASH = 0x23;
 
-interface Table {
+class Table {
+  readonly shift: number;
   readonly names: string[];
   readonly lengths: Uint8Array;
   readonly arena: Int32Array;
+  /** Names that had to give way to another. */
+  evictions = 0;
+
+  constructor(bits: number) {
+    const slots = 1 << bits;
+    this.shift = 32 - bits;
+    this.names = Array.from({ length: slots }, () => '');
+    this.lengths = new Uint8Array(slots);
+    this.arena = new Int32Array(slots * WORDS);
+  }
 }
 
 let table: Table | undefined;
@@ -38,7 +53,7 @@ let table: Table | undefined;
 export function readTopicName(bytes: Uint8Array, words: DataView, start: number, end: number): string {
   const length = end - start;
   if (length > LONGEST) return decodeTopicName(bytes, start, end);
-  table ??= createTable();
+  table ??= new Table(SMALLEST_BITS);
   const { names, lengths, arena } = table;
   const lastWord = end - 4;
   let hash = length;
@@ -46,29 +61,34 @@ export function readTopicName(bytes: Uint8Array, words: DataView, start: number,
   for (; i <= lastWord; i += 4) hash = Math.imul(hash ^ words.getInt32(i, true), 0x9e3779b1);
   let rest = 0;
   for (; i < end; i++) rest = (rest << 8) | (bytes[i] as number); // i < end <= bytes.length
-  const slot = Math.imul(hash ^ rest, 0x9e3779b1) >>> (32 - SLOT_BITS);
-  const base = slot * WORDS;
-  if (lengths[slot] === length) {
-    let word = base;
-    for (i = start; i <= lastWord && arena[word] === words.getInt32(i, true); i += 4) word++;
-    if (i > lastWord && arena[word] === rest) return names[slot] as string; // lengths[slot] > 0: the slot is filled
+  const slot = Math.imul(hash ^ rest, 0x9e3779b1) >>> table.shift;
+  for (let place = slot; ; place ^= 1) {
+    if (lengths[place] === length) {
+      let word = place * WORDS;
+      for (i = start; i <= lastWord && arena[word] === words.getInt32(i, true); i += 4) word++;
+      if (i > lastWord && arena[word] === rest) return names[place] as string; // lengths[place] > 0: the place is taken
+    }
+    if (place !== slot) break;
   }
   const topicName = decodeTopicName(bytes, start, end);
-  let word = base;
+  const place = placeFor(slot, table);
+  let word = place * WORDS;
   for (i = start; i <= lastWord; i += 4) arena[word++] = words.getInt32(i, true);
   arena[word] = rest;
-  lengths[slot] = length;
-  names[slot] = topicName;
+  lengths[place] = length;
+  names[place] = topicName;
+  if (table.evictions > names.length && names.length < 1 << LARGEST_BITS) {
+    table = new Table(Math.min(LARGEST_BITS, 32 - table.shift + GROWTH_BITS));
+  }
   return topicName;
 }
 
-function createTable(): Table {
-  const slots = 1 << SLOT_BITS;
-  return {
-    names: Array.from({ length: slots }, () => ''),
-    lengths: new Uint8Array(slots),
-    arena: new Int32Array(slots * WORDS),
-  };
+/** A free one of the two places, or either. */
+function placeFor(slot: number, into: Table): number {
+  if (into.lengths[slot] === 0) return slot;
+  if (into.lengths[slot ^ 1] === 0) return slot ^ 1;
+  into.evictions++;
+  return slot ^ (into.evictions & 1);
 }
 
 function decodeTopicName(bytes: Uint8Array, start: number, end: number): string {

@@ -470,7 +470,8 @@ describe('PublishView', () => {
 
 test('a topic name is the same however often and in whatever company it comes', () => {
   const decoder = new Decoder();
-  const names = Array.from({ length: 3000 }, (_, i) => `t/${i % 1500}/${'é'.repeat(i % 40)}${'x'.repeat(i % 7)}`);
+  // More than the smallest table of names holds, so that names push each other out and the table grows.
+  const names = Array.from({ length: 12_000 }, (_, i) => `t/${i % 4000}/${'é'.repeat(i % 40)}${'x'.repeat(i % 7)}`);
   for (const topicName of names) {
     decoder.push(encode({ ...base, topicName }));
     expect((decoder.next() as PublishPacket).topicName).toBe(topicName);
@@ -482,4 +483,14 @@ test('a refused topic name is refused again', () => {
     expectWireError(() => decode(bytes(framed('30', `${text('x/#')}00`))), 0x82);
     expectWireError(() => encode({ ...base, topicName: 'x/#' }), 0x82);
   }
+});
+
+test('more topic names than are kept are encoded as they should be', () => {
+  for (let i = 0; i < 40_000; i++) {
+    const topicName = `t/${i % 20_000}`;
+    const data = encode({ ...base, topicName });
+    const sent = new TextDecoder().decode(data.subarray(4, data.length - 1));
+    if (sent !== topicName) expect.fail(`${topicName} was sent as ${sent}`); // expect() itself is slow for 40,000
+  }
+  expect(decode(encode({ ...base, topicName: 't/19999' }))).toMatchObject({ topicName: 't/19999' });
 });
