@@ -9,27 +9,25 @@
 // From closed, connect() starts again: session, store and queue have stayed.
 
 import type { DisconnectPacket, Packet } from '@mqttv5/wire';
-import type { ClientState, ConnackInfo, ServerDisconnectInfo } from '../api/connect.ts';
+import type { ClientState, ConnackInfo } from '../api/connect.ts';
 import type { DisconnectOptions } from '../api/options.ts';
 import { type BrokerAddress, redactUrl } from '../broker-url.ts';
 import type { Link, LinkEnd } from '../connection/link.ts';
-import { type AnyMqttError, isMqttError, joinErrors, mqttError, ProtocolError, type StoreError } from '../errors.ts';
+import { type AnyMqttError, isMqttError, mqttError, ProtocolError, type StoreError } from '../errors.ts';
 import type { ResolvedClientOptions } from '../options/client-options.ts';
 import { type ResolvedDisconnectOptions, resolveDisconnectOptions } from '../options/disconnect-options.ts';
 import type { RestoreReport } from '../session/effects.ts';
 import type { SubscriptionRegistry } from '../subscriptions/registry.ts';
 import type { Counters } from '../stats.ts';
-import { type AttemptResult, attemptConnect } from './attempt.ts';
-import { BrokerList } from './broker-list.ts';
+import type { AttemptResult } from './attempt.ts';
 import { connackInfo, serverLimits } from './connack-info.ts';
+import { Connector } from './connector.ts';
 import type { Environment } from './environment.ts';
 import { attemptError, disconnectInfo, disconnectPacket, restoreFailure } from './failures.ts';
 import type { EventHub } from './event-hub.ts';
 import { orAborted, sleep } from '../abort.ts';
 import { Life } from './life.ts';
 import type { Publishing } from './publishing.ts';
-import { followRedirect, isRedirect } from './redirects.ts';
-import { RetrySchedule } from './retry-schedule.ts';
 import type { SessionHost } from './session-host.ts';
 
 /** The parts of one client, made together and passed in. */
@@ -48,8 +46,7 @@ export interface SupervisorParts {
 
 export class Supervisor {
   readonly #parts: SupervisorParts;
-  readonly #brokers: BrokerList;
-  readonly #schedule: RetrySchedule;
+  readonly #connector: Connector;
   readonly #waiters = new Set<{ resolve(info: ConnackInfo): void; reject(error: unknown): void }>();
   #state: ClientState = 'idle';
   #life: Life | undefined;
@@ -64,8 +61,7 @@ export class Supervisor {
 
   constructor(parts: SupervisorParts) {
     this.#parts = parts;
-    this.#brokers = new BrokerList(parts.options.brokers);
-    this.#schedule = new RetrySchedule(parts.options);
+    this.#connector = new Connector(parts, (life, broker, result) => this.#bind(life, broker, result));
   }
 
   get state(): ClientState {
@@ -82,7 +78,7 @@ export class Supervisor {
   }
 
   setBrokers(brokers: readonly BrokerAddress[]): void {
-    this.#brokers.replace(brokers);
+    this.#connector.setBrokers(brokers);
   }
 
   async connect(signal: AbortSignal | undefined): Promise<ConnackInfo> {
@@ -95,11 +91,10 @@ export class Supervisor {
     this.#life = life;
     const abort = (): void => life.stop(signal?.reason);
     signal?.addEventListener('abort', abort, { once: true });
-    this.#schedule.reset();
     this.#setState('connecting');
     try {
       await this.#openSession(life);
-      const info = await this.#connectFirst(life);
+      const info = await this.#connector.first(life);
       // The handshake is over, and with it what the signal may end.
       signal?.removeEventListener('abort', abort);
       await this.#parts.host.runner.committed();
@@ -156,90 +151,6 @@ export class Supervisor {
     if (engine instanceof Promise) await orAborted(engine, life.signal);
   }
 
-  /** Tries each broker once, then gives up or, with `retryInitialConnect`, goes on like after a loss. */
-  async #connectFirst(life: Life): Promise<ConnackInfo> {
-    const errors: AnyMqttError[] = [];
-    for (let left = this.#brokers.length, attempt = 1; ; attempt += 1) {
-      // A detour is nobody's turn.
-      if (this.#brokers.redirect !== 'detour') left -= 1;
-      const broker = this.#brokers.take();
-      try {
-        return await this.#attempt(life, broker, attempt);
-      } catch (error) {
-        errors.push(this.#attemptFailed(life, error, broker, attempt));
-      }
-      const last = joinErrors(errors);
-      const redirect = this.#brokers.redirect;
-      if (redirect === 'move') left = this.#brokers.length;
-      if (redirect !== undefined) await this.#waitForTurn(life, last);
-      else if (left <= 0) {
-        if (!this.#parts.options.retryInitialConnect || !this.#allows(last)) throw last;
-        return await this.#retry(life, last);
-      }
-    }
-  }
-
-  async #retry(life: Life, failure: AnyMqttError): Promise<ConnackInfo> {
-    for (let last = failure; ; ) {
-      await this.#waitForTurn(life, last);
-      const broker = this.#brokers.take();
-      try {
-        return await this.#attempt(life, broker, this.#schedule.attempt);
-      } catch (error) {
-        last = this.#attemptFailed(life, error, broker, this.#schedule.attempt);
-      }
-      if (!this.#allows(last)) throw last;
-    }
-  }
-
-  async #waitForTurn(life: Life, last: AnyMqttError): Promise<void> {
-    const { events, environment } = this.#parts;
-    const delayMs = this.#schedule.next(last.code === 'SESSION_TAKEN_OVER');
-    const broker = new URL(this.#brokers.peek().url);
-    events.emit('reconnecting', { attempt: this.#schedule.attempt, broker, delayMs });
-    await sleep(environment.clock, delayMs, life.signal);
-  }
-
-  async #attempt(life: Life, broker: BrokerAddress, attempt: number): Promise<ConnackInfo> {
-    const { options, environment, counters, host } = this.#parts;
-    const engine = await this.#engine(life);
-    let written = false;
-    let result: AttemptResult;
-    try {
-      result = await attemptConnect(options, environment, counters, {
-        broker,
-        attempt,
-        plan: engine.planConnect(redactUrl(broker.url), host.now()),
-        signal: life.signal,
-        beforeConnect: () => host.runner.committed(),
-        connectWritten: () => {
-          written = true;
-          engine.handleConnectWritten(host.now());
-        },
-      });
-      this.#assertCanPause(result.link);
-    } catch (error) {
-      const reasonCode = isMqttError(error) && error.code === 'CONNECT_REFUSED' ? error.reasonCode : undefined;
-      engine.handleConnectFailed({ written, connackReceived: reasonCode !== undefined, reasonCode }, host.now());
-      throw error;
-    }
-    return this.#bind(life, broker, result);
-  }
-
-  /** A default that this transport cannot keep is refused, never quietly replaced. */
-  #assertCanPause(link: Link): void {
-    if (this.#parts.options.overflow !== 'pause' || link.canPause) return;
-    const error = mqttError('INVALID_OPTION', 'overflow "pause" needs a connection that can pause; this one cannot');
-    link.destroy(error);
-    throw error;
-  }
-
-  /** The engine may have gone with its store between two attempts. */
-  async #engine(life: Life) {
-    const engine = this.#parts.host.open();
-    return engine instanceof Promise ? await orAborted(engine, life.signal) : engine;
-  }
-
   /** From CONNACK to the first packets of the session, in one turn: nothing can come between. */
   #bind(life: Life, broker: BrokerAddress, { link, connect, connack }: AttemptResult): ConnackInfo {
     const { host, registry, counters, events, options } = this.#parts;
@@ -260,8 +171,7 @@ export class Supervisor {
     this.#link = link;
     this.#info = info;
     this.#broker = broker;
-    this.#brokers.succeeded();
-    this.#schedule.connected(host.now());
+    this.#connector.connected();
     if (this.#state === 'reconnecting') counters.reconnects += 1;
     counters.connects += 1;
     this.#setState('connected');
@@ -301,18 +211,6 @@ export class Supervisor {
     this.#waiters.clear();
   }
 
-  #attemptFailed(life: Life, cause: unknown, broker: BrokerAddress, attempt: number): AnyMqttError {
-    if (life.stopped) throw life.signal.reason;
-    const { counters, events, options } = this.#parts;
-    const error = attemptError(cause);
-    counters.connectFailures += 1;
-    this.#brokers.failed();
-    options.logger?.warn('mqtt: connect failed', { broker: redactUrl(broker.url), attempt, error });
-    events.emit('connectError', { error, attempt, broker: new URL(broker.url) });
-    if ('serverReference' in error || 'reasonCode' in error) this.#redirect(error, broker);
-    return error;
-  }
-
   #connectFailed(life: Life, reason: unknown): void {
     if (this.#life !== life) return;
     life.stop(reason);
@@ -341,17 +239,17 @@ export class Supervisor {
     this.#onLinkLost?.();
     if (life.stopped || this.#closing !== undefined) return;
     counters.disconnects += 1;
-    this.#schedule.connectionLost(host.now());
+    this.#connector.connectionLost();
     options.logger?.warn('mqtt: connection lost', { error: end.error });
     if (end.serverDisconnect) this.#serverDisconnected(end.serverDisconnect);
-    const willReconnect = this.#allows(end.error);
+    const willReconnect = this.#connector.allows(end.error);
     events.emit('disconnect', { error: end.error, willReconnect });
     if (!willReconnect) {
       this.#finish(life, end.error);
       return;
     }
     this.#setState('reconnecting');
-    this.#retry(life, end.error).catch((error: unknown) => {
+    this.#connector.retry(life, end.error).catch((error: unknown) => {
       if (!life.stopped) this.#finish(life, attemptError(error));
     });
   }
@@ -359,30 +257,7 @@ export class Supervisor {
   #serverDisconnected({ reasonCode, properties = {} }: DisconnectPacket): void {
     const info = disconnectInfo(reasonCode, properties);
     this.#parts.events.emit('serverDisconnect', info);
-    if (this.#broker) this.#redirect(info, this.#broker);
-  }
-
-  #redirect(said: Partial<ServerDisconnectInfo>, from: BrokerAddress): void {
-    const { reasonCode, serverReference, reasonString, userProperties } = said;
-    if (reasonCode === undefined || !isRedirect(reasonCode)) return;
-    const info = disconnectInfo(reasonCode, { serverReference, reasonString, userProperties });
-    let followed = false;
-    try {
-      followed = followRedirect(this.#brokers, info, from, this.#parts.options.followServerRedirects);
-    } catch (error) {
-      this.#parts.options.logger?.error('mqtt: followServerRedirects failed', { error });
-    }
-    this.#parts.events.emit('serverRedirect', { ...info, followed });
-  }
-
-  /** Whether there is another attempt. What `shouldReconnect` itself throws counts as no, and is reported. */
-  #allows(error: AnyMqttError): boolean {
-    try {
-      return this.#schedule.allows(error);
-    } catch (failure) {
-      this.#parts.options.logger?.error('mqtt: shouldReconnect failed', { error: failure });
-      return false;
-    }
+    if (this.#broker) this.#connector.redirect(info, this.#broker);
   }
 
   /** The peer broke the standard. What stands behind the packet is not looked at. */
