@@ -234,16 +234,16 @@ for (const { type, first } of [
       .filter((code) => !codes.includes(code))
       .map(
         (code): BadRow => ({
-          name: `T-301 undefined code 0x${code.toString(16)} ${ids}`,
+          name: `an undefined code (T-301), a Protocol Error: 0x${code.toString(16)} ${ids}`,
           hex: `${first} 05 0001 00 00 ${code.toString(16).padStart(2, '0')}`,
-          error: 0x81,
+          error: 0x82,
         }),
       ),
   ]);
   runRefused(`${name}, not encoded`, [
     { name: 'no code', packet: { type, packetIdentifier: 1, reasonCodes: [] }, error: 0x82 },
     { name: 'codes that are no array', packet: { type, packetIdentifier: 1, reasonCodes: 0 }, error: 0x81 },
-    { name: 'undefined code', packet: { type, packetIdentifier: 1, reasonCodes: [0, 0x7f] }, error: 0x81 },
+    { name: 'undefined code', packet: { type, packetIdentifier: 1, reasonCodes: [0, 0x7f] }, error: 0x82 },
     { name: 'Packet Identifier 0', packet: { type, packetIdentifier: 0, reasonCodes: [0] }, error: 0x82 },
   ]);
 }

@@ -6,6 +6,7 @@ import { checkArray, checkPacketIdentifier, readPacketIdentifier, writeUint16 } 
 import { readProperties } from '../property-reader.ts';
 import { measureProperties, writeProperties } from '../property-writer.ts';
 import { checkReasonCode, type ReasonCodeSet } from '../reason-code-set.ts';
+import { hexByte } from '../reason-codes.ts';
 import { EITHER, SERVER } from '../sides.ts';
 import { protocolError } from '../wire-error.ts';
 import { ackProperties } from './ack.ts';
@@ -30,7 +31,7 @@ export function codeListCodec<P extends SubackPacket | UnsubackPacket>(
       const reasonCodes: number[] = [];
       while (reader.remaining > 0) {
         const code = reader.uint8('Reason Code');
-        checkReasonCode(code, codes, from);
+        checkCode(code, codes, from);
         reasonCodes.push(code);
       }
       if (reasonCodes.length === 0) throw noCodes(name);
@@ -42,7 +43,7 @@ export function codeListCodec<P extends SubackPacket | UnsubackPacket>(
       checkPacketIdentifier(packet.packetIdentifier, name);
       const reasonCodes = checkArray(packet.reasonCodes, `${name} reasonCodes`);
       if (reasonCodes.length === 0) throw noCodes(name);
-      for (const code of reasonCodes) checkReasonCode(code, codes, EITHER);
+      for (const code of reasonCodes) checkCode(code, codes, EITHER);
       return 2 + measureProperties(packet.properties, set) + reasonCodes.length;
     },
     write(packet, target, offset) {
@@ -52,6 +53,15 @@ export function codeListCodec<P extends SubackPacket | UnsubackPacket>(
       return end;
     },
   };
+}
+
+/** An answer that says nothing the request could be answered with is a Protocol Error [MQTT-3.9.3-2] [MQTT-3.11.3-2]. */
+function checkCode(code: number, codes: ReasonCodeSet, from: number): void {
+  if (codes.sides[code]) checkReasonCode(code, codes, from);
+  else
+    throw protocolError(
+      `${codes.packet} has no Reason Code ${typeof code === 'number' ? hexByte(code) : String(code)}`,
+    );
 }
 
 // A request has one filter or more and its answer one code per filter [MQTT-3.8.3-2] [MQTT-3.8.4-6].
