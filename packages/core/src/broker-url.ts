@@ -96,6 +96,8 @@ function parseBroker(entry: unknown, hasDial: boolean): BrokerAddress {
   const text = typeof entry === 'string' ? entry.trim() : entry.href;
   const url = tryParse(text);
   if (url === undefined || /^\d{1,5}(?:[/?#]|$)/.test(url.pathname)) throw withoutScheme(text);
+  // `user:password@host`: what looks like a scheme is a user name, and must not be shown as one.
+  if (!hasDial && /^[^/]*@/.test(url.pathname)) throw withoutScheme(text);
 
   const username = decodeCredential(url.username, text);
   const password = decodeCredential(url.password, text);
