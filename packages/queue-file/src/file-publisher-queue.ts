@@ -145,13 +145,13 @@ export class FilePublisherQueue implements PublisherQueue, AsyncDisposable {
    * @throws StoreError when it cannot be written (the disk is full, say); nothing has changed then
    */
   async enqueue(entry: NewEntry, limit: QueueLimit): Promise<Enqueued> {
-    // Used when the batch is made; until then the caller may do with its buffers, and with `keep`, what it likes.
+    // Used when the batch is made; until then the caller may do with its buffers what it likes. `keep` is the caller's set as it
+    // is at that moment: whoever adds to it spares an entry from all evictions that are still to be decided.
     const given = storedForm({ ...entry, sequence: 0, dead: undefined });
-    const keep = new Set(limit.keep);
     let enqueued: Enqueued | undefined;
     await this.#perform((batch) => {
       if (batch.removes(given.id)) return false;
-      enqueued = batch.enqueue(given, { ...limit, keep });
+      enqueued = batch.enqueue(given, limit);
       return true;
     });
     if (enqueued === undefined) throw new StoreError('the entry was not staged');

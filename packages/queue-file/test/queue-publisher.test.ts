@@ -685,6 +685,28 @@ describe('restart', () => {
     expect(second.received.filter(({ type }) => type === 'publish')).toEqual([]);
   });
 
+  test('an entry whose exchange is only in the store is not evicted, not even before connect (Q-04)', async () => {
+    const store = new MemorySessionStore();
+    const queue = new MemoryPublisherQueue();
+    const before = new Bench({ queue, client: { store } });
+    await before.publish('a', { id: 'a' });
+    const first = await before.connect();
+    await expectPublishes(first, 'a');
+    first.drop();
+    await before.client.disconnect();
+    await before.publisher.close();
+
+    const { letters, onDeadLetter, count } = deadLetters();
+    const after = new Bench({
+      queue,
+      client: { store },
+      options: { maximumSize: 2, overflow: 'dropOldest', onDeadLetter },
+    });
+    for (const id of ['b', 'c']) await after.publish(id, { id });
+    await count(1);
+    expect(letters).toEqual([['b', 'QUEUE_EVICTED']]);
+  });
+
   test('the next publisher on the same client goes on where the last one was closed', async () => {
     const queue = new MemoryPublisherQueue();
     const bench = new Bench({ queue });

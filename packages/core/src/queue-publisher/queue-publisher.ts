@@ -4,12 +4,10 @@ import type { Payload, WaitOptions } from '../api/common.ts';
 import type { PublisherQueue, QueueOptions, QueuePublishOptions, QueuedPublish } from '../api/queue.ts';
 import { orAborted } from '../abort.ts';
 import { type Client, producersOf } from '../client.ts';
-import { type Clock, systemClock } from '../clock.ts';
 import { isMqttError, mqttError, StoreError } from '../errors.ts';
 import type { PlainMqttError } from '../errors.ts';
 import { checkMethods, invalidOption } from '../options/check.ts';
 import { resolveWaitOptions } from '../options/wait-options.ts';
-import type { Producers } from '../supervisor/producers.ts';
 import { Drain } from './drain.ts';
 import type { DrainSession } from './drain.ts';
 import { errorOfDeadEntry } from './permanence.ts';
@@ -199,23 +197,17 @@ export class QueuePublisher implements AsyncDisposable {
   }
 }
 
-/** The client's side of the seam; a client may do without a clock of its own, and without a store. */
-interface ProducerSeam extends Pick<Producers, 'claim'> {
-  readonly clock?: Clock;
-  open?(): Promise<unknown>;
-}
-
 function sessionOf(client: Client, queueId: string): DrainSession {
-  let producers: ProducerSeam;
+  let producers: ReturnType<typeof producersOf>;
   try {
     producers = producersOf(client);
   } catch (cause) {
     throw invalidOption('client must be a Client', cause);
   }
   return {
-    clock: producers.clock ?? systemClock,
+    clock: producers.clock,
     claim: (producer) => producers.claim(queueId, producer),
-    open: async () => await producers.open?.(),
+    open: async () => await producers.open(),
   };
 }
 
