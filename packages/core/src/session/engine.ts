@@ -5,8 +5,9 @@
 // connections; what belongs to one of them is in LiveConnection and replaced whole.
 //
 //   ownership   whose session it is               outbound    messages out, and their places in line
-//   requests    SUBSCRIBE, UNSUBSCRIBE            session     what connections and sessions do to those
-//   inbound     messages in, and their answers    journal     what of all this is stored
+//   requests    SUBSCRIBE, UNSUBSCRIBE            acks        how those are acknowledged
+//   inbound     messages in, and their answers    session     what connections and sessions do to those
+//   journal     what of all this is stored
 
 import type { ConnackPacket, Packet } from '@mqttv5/wire';
 import type { AckReasonCode } from '../api/receive.ts';
@@ -21,6 +22,7 @@ import type { InboundExchange } from './inbound-exchange.ts';
 import { InboundFlow } from './inbound-flow.ts';
 import { Journal } from './journal.ts';
 import { LiveConnection } from './live-connection.ts';
+import { OutboundAcks } from './outbound-acks.ts';
 import { OutboundFlow } from './outbound-flow.ts';
 import type { OutboundMessage } from './outbound-message.ts';
 import { OutboundSession } from './outbound-session.ts';
@@ -49,6 +51,7 @@ export class SessionEngine {
   readonly #ownership: SessionOwnership;
   readonly #outbound: OutboundFlow;
   readonly #session: OutboundSession;
+  readonly #acks: OutboundAcks;
   readonly #inbound: InboundFlow;
   readonly #requests: ControlRequests;
   #connections = 0;
@@ -75,8 +78,9 @@ export class SessionEngine {
         this.#outbound.pump(now);
       },
     };
-    this.#outbound = new OutboundFlow(this.#core, (exchange, now) => this.#session.loseMessage(exchange, now));
+    this.#outbound = new OutboundFlow(this.#core);
     this.#session = new OutboundSession(this.#core, this.#outbound);
+    this.#acks = new OutboundAcks(this.#core, this.#outbound, this.#session);
     this.#inbound = new InboundFlow(this.#core);
     this.#requests = new ControlRequests(this.#core);
   }
@@ -190,15 +194,15 @@ export class SessionEngine {
     if (excess !== undefined) return excess;
     switch (packet.type) {
       case 'puback':
-        this.#outbound.handlePuback(packet, now);
+        this.#acks.handlePuback(packet, now);
         return undefined;
       case 'pubrec':
-        this.#outbound.handlePubrec(packet, now);
+        this.#acks.handlePubrec(packet, now);
         return undefined;
       case 'pubrel':
         return this.#inbound.handlePubrel(packet, connection);
       case 'pubcomp':
-        this.#outbound.handlePubcomp(packet, now);
+        this.#acks.handlePubcomp(packet, now);
         return undefined;
       case 'suback':
       case 'unsuback':

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Outgoing messages: accepted, sent in order under the broker's limits, acknowledged, ended (§4.3, §4.4, §4.6, §4.9).
+// Outgoing messages: accepted, sent in order under the broker's limits, ended (§4.3, §4.6, §4.9). How they are acknowledged is
+// in outbound-acks.ts, what connections and sessions do to them in outbound-session.ts.
 //
-//   QoS 1   awaitPuback ──PUBACK──▶ settled
-//   QoS 2   awaitPubrec ──PUBREC──▶ awaitPubcomp ──PUBCOMP──▶ settled
-//               └──PUBREC ≥ 0x80──▶ settled
 //   QoS 0   sent at once, or awaitRoom ──room──▶ sent and settled
-//
-// What sessions do to them, resumption and loss, is in outbound-session.ts.
+//   QoS 1   awaitPuback ──▶ settled
+//   QoS 2   awaitPubrec ──▶ awaitPubcomp ──▶ settled
 
-import type { PubackPacket, PubcompPacket, PubrecPacket, QoS } from '@mqttv5/wire';
+import type { QoS } from '@mqttv5/wire';
 import type { Settled } from '../api/publish.ts';
 import { mqttError, withDelivery } from '../errors.ts';
 import type { StoreError } from '../errors.ts';
@@ -17,15 +15,13 @@ import { ExpiryHeap } from './expiry-heap.ts';
 import type { LiveConnection } from './live-connection.ts';
 import { OutboundList } from './outbound-list.ts';
 import type { OutboundMessage } from './outbound-message.ts';
-import { deliveryOf, expired, FAILURE, failed, refused, resultOf, succeeded } from './outcomes.ts';
+import { deliveryOf, expired, failed, succeeded } from './outcomes.ts';
 import { ProducerOutcomes } from './producer-outcomes.ts';
-import { NEVER, PublishExchange } from './publish-exchange.ts';
+import { PublishExchange } from './publish-exchange.ts';
 import { publishRefusal } from './publish-limits.ts';
 import { packetOf, packetOfQoS0, remainingProperties } from './publish-packet.ts';
 import { type SessionCore, TAKEN } from './session-core.ts';
 import { WaitingForRoom } from './waiting-for-room.ts';
-
-const PACKET_IDENTIFIER_NOT_FOUND = 0x92;
 
 export class OutboundFlow {
   readonly #core: SessionCore;
@@ -35,12 +31,9 @@ export class OutboundFlow {
   #waiting = new WaitingForRoom();
   /** Of the newest place in the line. */
   #sequence = 0;
-  /** What to do with a message that a session in doubt has lost (reliability.md, "Whose session it is", c). */
-  readonly #loseMessage: (exchange: PublishExchange, now: number) => void;
 
-  constructor(core: SessionCore, loseMessage: (exchange: PublishExchange, now: number) => void) {
+  constructor(core: SessionCore) {
     this.#core = core;
-    this.#loseMessage = loseMessage;
   }
 
   get waitingForRoom(): number {
@@ -211,49 +204,7 @@ export class OutboundFlow {
     connection.room = this.#core.effects.send(packet);
   }
 
-  // -- Acknowledged
-
-  handlePuback(packet: PubackPacket, now: number): void {
-    const exchange = this.#awaiting('awaitPuback', packet.packetIdentifier);
-    if (exchange === undefined) {
-      this.#core.effects.count('acksIgnored');
-      return;
-    }
-    this.settle(exchange, packet.reasonCode < FAILURE ? succeeded(resultOf(packet)) : refused(exchange, packet));
-    this.#core.proceed(now);
-  }
-
-  handlePubrec(packet: PubrecPacket, now: number): void {
-    const { packetIdentifier } = packet;
-    const exchange = this.#awaiting('awaitPubrec', packetIdentifier);
-    if (exchange === undefined) {
-      this.#handleUnexpectedPubrec(packet);
-      return;
-    }
-    if (packet.reasonCode >= FAILURE) {
-      this.settle(exchange, refused(exchange, packet));
-    } else {
-      this.#release(exchange, packet);
-    }
-    this.#core.proceed(now);
-  }
-
-  /** PUBREC arrived: from here on the PUBREL stands for the message [MQTT-4.3.3-4] [MQTT-4.3.3-6]. */
-  #release(exchange: PublishExchange, packet: PubrecPacket): void {
-    const connection = this.#core.connection;
-    if (connection === undefined) return;
-    if (exchange.sentOn === connection.number) connection.unansweredPublishes -= 1;
-    exchange.phase = 'awaitPubcomp';
-    exchange.pubrecSequence = this.nextSequence();
-    exchange.result = resultOf(packet);
-    // The broker took it: what ends a connection from here on is not this PUBLISH.
-    exchange.blames = 0;
-    this.#core.journal.putOutbound(exchange, false);
-    // Answered before it was sent again on this connection: the cursor skips it.
-    if (this.list.cursor === exchange) this.list.advance();
-    this.sendPubrel(exchange, connection);
-  }
-
+  /** From PUBREC on, and again after a resumption. It waits for nothing, and its message keeps its slot or takes one. */
   sendPubrel(exchange: PublishExchange, connection: LiveConnection): void {
     exchange.sentOn = connection.number;
     if (exchange.slotOn !== connection.number) {
@@ -265,46 +216,13 @@ export class OutboundFlow {
     this.#core.effects.send({ type: 'pubrel', packetIdentifier, reasonCode: 0x00 });
   }
 
-  #handleUnexpectedPubrec({ packetIdentifier, reasonCode }: PubrecPacket): void {
-    const { effects } = this.#core;
-    if (reasonCode >= FAILURE) {
-      effects.count('acksIgnored');
-      return;
-    }
-    const again = this.#awaiting('awaitPubcomp', packetIdentifier);
-    if (again === undefined) effects.count('acksIgnored');
-    const answer = again === undefined ? PACKET_IDENTIFIER_NOT_FOUND : 0x00;
-    effects.send({ type: 'pubrel', packetIdentifier, reasonCode: answer });
-  }
-
-  /** Whatever its code, PUBCOMP ends the exchange; the result is PUBREC's. */
-  handlePubcomp(packet: PubcompPacket, now: number): void {
-    const exchange = this.#awaiting('awaitPubcomp', packet.packetIdentifier);
-    if (exchange === undefined) {
-      this.#core.effects.count('acksIgnored');
-      return;
-    }
-    const lost =
-      packet.reasonCode === PACKET_IDENTIFIER_NOT_FOUND && exchange.doubtOn === this.#core.connection?.number;
-    if (lost) this.#loseMessage(exchange, now);
-    else this.settle(exchange, succeeded(exchange.result));
-    this.#core.proceed(now);
-  }
-
-  /** An acknowledgement counts for an exchange that waits for it and whose PUBLISH may have reached the broker. */
-  #awaiting(phase: PublishExchange['phase'], packetIdentifier: number): PublishExchange | undefined {
-    const owner = this.#core.identifiers.owner(packetIdentifier);
-    if (owner === undefined || owner.kind !== 'publish') return undefined;
-    return owner.phase === phase && owner.writtenOn !== NEVER ? owner : undefined;
-  }
+  // -- Ending
 
   /** Without an end: the message goes on as another exchange. */
   takeOut(exchange: PublishExchange): void {
     this.#leave(exchange);
     exchange.settled = false;
   }
-
-  // -- Ending
 
   /** Its record goes, or becomes Completed for its producer (I-03); then whoever waits is told. */
   settle(exchange: PublishExchange, outcome: Settled): void {

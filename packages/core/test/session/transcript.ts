@@ -144,6 +144,8 @@ export class Transcript {
   readonly exchanges: Map<string, PublishExchange> = new Map();
   readonly inbound: Map<string, InboundExchange> = new Map();
   readonly outcomes: Map<string, PublishOutcome> = new Map();
+  /** Everything ever sent. */
+  readonly packets: Packet[] = [];
   readonly firstPuts: Map<string, PublishExchange | undefined> = new Map();
   /** What `send` returns. */
   room = true;
@@ -164,6 +166,7 @@ export class Transcript {
     return {
       send: (packet, exchange) => {
         if (!this.holdWrites) exchange?.markWritten();
+        this.packets.push(packet);
         this.#effects.push({ effect: 'sent', packet });
         return this.room;
       },
@@ -200,6 +203,7 @@ export class Transcript {
   expect(...effects: readonly Effect[]): this {
     const actual = this.#effects;
     this.#effects = [];
+    // oxlint-disable-next-line vitest/no-standalone-expect -- called by tests
     expect(actual).toMatchObject(effects);
     return this;
   }
