@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// The smoke suite on every runtime the client promises, each from its npm package, on the built packages: what is published
+// is what runs. docs/runtimes.md has the table of what a runtime cannot do.
+import { execFile } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startBroker } from '@mqttv5/testing';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createAuthority } from '../certificates.ts';
+import { CUT_TOPIC } from './smoke.ts';
+
+const conformance = join(import.meta.dirname, '..', '..');
+const program = join(import.meta.dirname, 'main.ts');
+const built = join(conformance, '..', 'packages', 'core', 'dist', 'index.js');
+
+const runtimes: readonly (readonly [name: string, command: readonly string[]])[] = [
+  ['Node 22', [join(conformance, 'node_modules', 'node-22', 'bin', 'node')]],
+  ['Node 24', [process.execPath]],
+  ['Node 26', [join(conformance, 'node_modules', 'node-26', 'bin', 'node')]],
+  ['Bun', [join(conformance, 'node_modules', '.bin', 'bun')]],
+  // What a client needs: the network, and the environment for SMOKE_CA.
+  ['Deno', [join(conformance, 'node_modules', '.bin', 'deno'), 'run', '--allow-all']],
+];
+
+describe('the smoke suite', { timeout: 40_000 }, () => {
+  const opened: (() => Promise<unknown>)[] = [];
+  let urls: readonly string[] = [];
+  let ca = '';
+
+  beforeAll(async () => {
+    if (!existsSync(built)) throw new Error('the packages are not built: npm run build');
+    const authority = createAuthority();
+    ca = authority.ca;
+    const cutsOnRequest: Parameters<typeof startBroker>[0] = {
+      intercept: (direction, packet) =>
+        direction === 'in' && packet.type === 'publish' && packet.topicName === CUT_TOPIC ? 'cut' : undefined,
+    };
+    const plain = await startBroker({ ...cutsOnRequest, webSocketPort: 0 });
+    opened.push(() => plain.close());
+    const tls = authority.issue({ commonName: 'broker', names: ['localhost'] });
+    const secure = await startBroker({ ...cutsOnRequest, tls });
+    opened.push(() => secure.close());
+    const socket = await unixSocket(Number(new URL(plain.url).port), opened);
+    urls = [
+      `tcp=${plain.url}`,
+      `ws=${plain.webSocketUrl}`,
+      `tls=${secure.url.replace('127.0.0.1', 'localhost')}`,
+      `unix=mqtt+unix:${socket}`,
+    ];
+  });
+  afterAll(async () => {
+    for (const close of opened.toReversed()) await close();
+  });
+
+  test.each(runtimes)('%s: TCP, WebSocket, TLS and a Unix socket', async (_, command) => {
+    expect(await run([...command, program, ...urls], { SMOKE_CA: ca })).toEqual({
+      code: 0,
+      output: 'OK tcp\nOK ws\nOK tls\nOK unix\n',
+    });
+  });
+});
+
+/** A Unix socket that leads to a port. */
+async function unixSocket(port: number, opened: (() => Promise<unknown>)[]): Promise<string> {
+  const directory = mkdtempSync(join(tmpdir(), 'mqttv5-unix-'));
+  const path = join(directory, 'mqtt.sock');
+  const server = createServer((near) => {
+    const far = connect(port, '127.0.0.1');
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      one.pipe(other);
+      one.on('error', () => other.destroy()).on('close', () => other.destroy());
+    }
+  }).listen(path);
+  await once(server, 'listening');
+  opened.push(async () => {
+    const closed = once(server, 'close');
+    server.close();
+    await closed;
+    rmSync(directory, { recursive: true });
+  });
+  return path;
+}
+
+/** Standard error is part of the output: a warning of the runtime is news. */
+function run(command: readonly string[], env: Record<string, string>): Promise<{ code: number; output: string }> {
+  const [file = '', ...args] = command;
+  const options = { cwd: conformance, env: { ...process.env, ...env, NODE_OPTIONS: '' }, timeout: 30_000 };
+  return new Promise((resolve) => {
+    execFile(file, args, options, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code ?? 1), output: stdout + stderr });
+    });
+  });
+}
