@@ -12,7 +12,7 @@ import {
   Transcript,
 } from '../../test/session/transcript.ts';
 
-test('never more than Receive Maximum are open; waiters go in call order (T-013, V-019) [MQTT-3.3.4-7]', () => {
+test('never more than Receive Maximum are open; waiters go in call order (T-013, V-019) [MQTT-3.3.4-7] [MQTT-4.9.0-1] [MQTT-4.9.0-2]', () => {
   const t = connected({}, { receiveMaximum: 3 });
   for (const topic of ['a', 'b', 'c', 'd', 'e']) t.publish({ topic });
   t.expect(
@@ -31,7 +31,7 @@ test('QoS 2 holds its slot until PUBCOMP (T-028)', () => {
   t.receive(pubcomp(1)).expect(settled('a', 0), sent('publish', { topicName: 'b' }));
 });
 
-test('a full quota holds back PUBLISH packets of QoS 1 and 2 and nothing else [MQTT-3.3.4-8]', () => {
+test('a full quota holds back PUBLISH packets of QoS 1 and 2 and nothing else [MQTT-3.3.4-8] [MQTT-4.9.0-3]', () => {
   const t = connected({}, { receiveMaximum: 1 });
   t.publish({ topic: 'a', qos: 2 }).publish({ topic: 'b' }).skip();
   t.publish({ topic: 'c', qos: 0 }).expect(sent('publish', { topicName: 'c' }));

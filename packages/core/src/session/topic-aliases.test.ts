@@ -26,7 +26,7 @@ describe('outbound', () => {
     t.expect(sent('publish', { properties: { contentType: 'x', topicAlias: 1 } }));
   });
 
-  test('never exceed the maximum of the broker, and none are used where it is 0 [MQTT-3.3.2-9]', () => {
+  test('never exceed the maximum of the broker, and none are used where it is 0 [MQTT-3.3.2-9] [MQTT-3.2.2-17] [MQTT-3.2.2-18]', () => {
     const t = connected({ outboundTopicAliases: true }, { topicAliasMaximum: 2 });
     for (const topic of ['a', 'b', 'c', 'c']) t.publish({ topic, qos: 0 });
     t.expect(withAlias('a', 1), withAlias('b', 2), withAlias('c', 1), withAlias('', 1));

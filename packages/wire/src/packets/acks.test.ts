@@ -20,7 +20,7 @@ const ACKS = [
     server: [0x10],
     ids: '[MQTT-3.5.2-1]',
   },
-  { type: 'pubrel', first: '62', flagged: '60', either: [0x92], server: [], ids: '[MQTT-3.6.2-1]' },
+  { type: 'pubrel', first: '62', flagged: '60', either: [0x92], server: [], ids: '[MQTT-3.6.1-1] [MQTT-3.6.2-1]' },
   { type: 'pubcomp', first: '70', flagged: '72', either: [0x92], server: [], ids: '[MQTT-3.7.2-1]' },
 ] as const;
 
