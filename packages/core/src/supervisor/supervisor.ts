@@ -95,11 +95,8 @@ export class Supervisor {
     try {
       await this.#openSession(life);
       const info = await this.#connector.first(life);
-      // The handshake is over, and with it what the signal may end.
-      signal?.removeEventListener('abort', abort);
-      await this.#parts.host.runner.committed();
-      // The store has failed over it, or disconnect() has come.
-      if (life.stopped) throw life.signal.reason;
+      // Ends early when the store fails over it, with disconnect(), or with the signal.
+      await orAborted(Promise.resolve(this.#parts.host.runner.committed()), life.signal);
       return info;
     } catch (error) {
       const reason: unknown = life.stopped ? life.signal.reason : error;
@@ -215,12 +212,25 @@ export class Supervisor {
     if (this.#life !== life) return;
     life.stop(reason);
     this.#life = undefined;
-    this.#parts.host.rest();
     const error = isMqttError(reason) ? reason : mqttError('CLOSED', 'connect() was aborted', { cause: reason });
+    this.#dropLink(error);
+    this.#parts.host.rest();
     this.#parts.publishing.detachAll(error);
     this.#parts.registry.handleConnectFailed(error);
     this.#rejectWaiters(reason);
-    if (this.#state === 'connecting' || this.#state === 'reconnecting') this.#setState('idle');
+    this.#setState('idle');
+  }
+
+  /** The caller has given up between CONNACK and the commit of the session's record: the connection is not wanted. */
+  #dropLink(error: AnyMqttError): void {
+    const { host, registry } = this.#parts;
+    const link = this.#link;
+    if (link === undefined) return;
+    this.#link = undefined;
+    host.runner.unbind();
+    host.engine?.handleConnectionLost({ orderly: false, reasonCode: undefined }, host.now());
+    registry.handleConnectionLost();
+    link.destroy(error);
   }
 
   // -- Losing the connection ---------------------------------------------------------------------------------------------
@@ -306,17 +316,30 @@ export class Supervisor {
     const endsSession = this.#link !== undefined && expiry === 0;
     if (endsSession) host.engine?.endSession(host.now());
     const ended = this.#endWaits(undefined);
-    await host.runner.committed();
+    await this.#recorded();
     const link = this.#link;
     this.#link = undefined;
     host.runner.unbind();
     if (!endsSession) host.engine?.handleDisconnected(host.now(), link ? expiry : undefined);
     host.rest();
     await link?.disconnect(disconnectPacket(options));
-    await host.runner.committed();
+    await this.#recorded();
     await ended;
     this.#setState('closed');
     events.emit('close', {});
+  }
+
+  /** What was decided is in the store; but a store that never answers does not hold up the end for longer than the broker may. */
+  async #recorded(): Promise<void> {
+    const { host, environment, options } = this.#parts;
+    const recorded = host.runner.committed();
+    if (recorded === undefined) return;
+    const over = new AbortController();
+    try {
+      await Promise.race([recorded, sleep(environment.clock, options.disconnectTimeoutMs, over.signal)]);
+    } finally {
+      over.abort();
+    }
   }
 
   /** Delivers nothing more and lets finish what is under way, as long as there is time, a connection, and the caller's patience. */
