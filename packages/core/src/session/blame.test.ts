@@ -90,6 +90,19 @@ describe('the suspects', () => {
   });
 });
 
+test('a message the broker took is no suspect any more, also when its session is lost', () => {
+  const t = connected()
+    .publish({ topic: 'a', qos: 2 })
+    .drop({ reasonCode: 0x99 })
+    .resume()
+    .receive(pubrec(1))
+    .skip()
+    .drop();
+  t.publish({ topic: 'b' })
+    .connect()
+    .expect(sent('publish', { topicName: 'a' }), sent('publish', { topicName: 'b' }));
+});
+
 describe('nobody is blamed', () => {
   test.each([
     ['a reset', {}],

@@ -47,9 +47,8 @@ export class OpenRequest {
 
 export class ControlRequests {
   readonly #core: SessionCore;
-  /** In call order: a Set keeps it, and lets any one go in constant time. */
-  readonly #open = new Set<OpenRequest>();
-  readonly #byRequest = new Map<ControlRequest, OpenRequest>();
+  /** In call order: a Map keeps it, and lets any one go in constant time. */
+  readonly #open = new Map<ControlRequest, OpenRequest>();
   /** Open and not yet sent on this connection. */
   #unsent = 0;
 
@@ -59,8 +58,7 @@ export class ControlRequests {
 
   add(request: ControlRequest): void {
     const open = new OpenRequest(request);
-    this.#open.add(open);
-    this.#byRequest.set(request, open);
+    this.#open.set(request, open);
     this.#unsent += 1;
     const { connection } = this.#core;
     // Nobody before it waits: it is not worth a walk over all that are open.
@@ -73,7 +71,7 @@ export class ControlRequests {
    * made of it.
    */
   withdraw(request: ControlRequest): boolean {
-    const open = this.#byRequest.get(request);
+    const open = this.#open.get(request);
     const connection = this.#core.connection?.number ?? NO_CONNECTION;
     if (open === undefined || open.sentOn === connection) return false;
     this.#leave(open);
@@ -84,7 +82,7 @@ export class ControlRequests {
   pump(): void {
     const { connection } = this.#core;
     if (this.#unsent === 0 || connection === undefined || connection.violated) return;
-    for (const open of this.#open) {
+    for (const open of this.#open.values()) {
       if (open.sentOn === connection.number) continue;
       // The order holds: nobody passes one that has to wait.
       if (!this.#trySend(open, connection)) return;
@@ -144,7 +142,7 @@ export class ControlRequests {
   }
 
   blame(connection: LiveConnection, { reasonCode }: Blame): void {
-    for (const open of this.#open) {
+    for (const open of this.#open.values()) {
       if (open.sentOn !== connection.number) continue;
       const { suspicion } = open.request;
       suspicion.blames += 1;
@@ -157,7 +155,7 @@ export class ControlRequests {
 
   /** All open ones end: their session is gone, or the client is closed. */
   endAll(outcome: { readonly sessionLost: true } | { readonly error: AnyMqttError }): void {
-    const all = [...this.#open];
+    const all = [...this.#open.values()];
     for (const open of all) this.#leave(open);
     // What is asked in answer to this belongs to the new session.
     for (const open of all) this.#core.effects.settleRequest(open.request, outcome);
@@ -169,8 +167,7 @@ export class ControlRequests {
   }
 
   #leave(open: OpenRequest): void {
-    this.#open.delete(open);
-    if (this.#byRequest.get(open.request) === open) this.#byRequest.delete(open.request);
+    this.#open.delete(open.request);
     if (open.packetIdentifier !== 0) this.#core.identifiers.release(open.packetIdentifier);
     const { connection } = this.#core;
     if (connection !== undefined && open.sentOn === connection.number) connection.unansweredRequests -= 1;

@@ -17,7 +17,7 @@ const NO_ALIAS = -1;
 /** Topic aliases the broker has set (§3.3.2.3.4). Lives as long as one Network Connection [MQTT-3.3.2-7]. */
 export class InboundAliases {
   readonly #maximum: number;
-  readonly #topics: (string | undefined)[] = [];
+  #topics: (string | undefined)[] | undefined;
 
   /** `maximum`: what our CONNECT allowed. */
   constructor(maximum: number) {
@@ -38,10 +38,11 @@ export class InboundAliases {
       return { reasonCode: ALIAS_OUT_OF_RANGE, detail };
     }
     if (topicName !== '') {
+      this.#topics ??= [];
       this.#topics[alias] = topicName;
       return topicName;
     }
-    return this.#topics[alias] ?? { reasonCode: PROTOCOL_ERROR, detail: `Topic Alias ${alias} stands for no topic` };
+    return this.#topics?.[alias] ?? { reasonCode: PROTOCOL_ERROR, detail: `Topic Alias ${alias} stands for no topic` };
   }
 }
 

@@ -17,10 +17,11 @@ export class LiveConnection {
   /** It resumed a session that was in doubt. */
   readonly inDoubt: boolean;
   readonly quota: SendQuota;
-  readonly outboundAliases: OutboundAliases;
   readonly inboundAliases: InboundAliases;
   readonly pubacks: AckOrder = new AckOrder();
   readonly pubrecs: AckOrder = new AckOrder();
+
+  #outboundAliases: OutboundAliases | undefined;
 
   /** There is room for PUBLISH packets. */
   room = true;
@@ -51,8 +52,13 @@ export class LiveConnection {
     this.inDoubt = start.inDoubt;
     this.releasedUpTo = start.releasedUpTo;
     this.quota = new SendQuota(limits.receiveMaximum);
-    this.outboundAliases = new OutboundAliases(limits.topicAliasMaximum);
     this.inboundAliases = new InboundAliases(settings.topicAliasMaximum);
+  }
+
+  /** Made when the first one is used. */
+  get outboundAliases(): OutboundAliases {
+    this.#outboundAliases ??= new OutboundAliases(this.limits.topicAliasMaximum);
+    return this.#outboundAliases;
   }
 
   get publishing(): boolean {

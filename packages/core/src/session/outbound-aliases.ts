@@ -22,10 +22,6 @@ export class OutboundAliases {
     this.#maximum = maximum;
   }
 
-  get maximum(): number {
-    return this.#maximum;
-  }
-
   /** The alias of `topic`, one that is free, or one that is taken from another topic; 0 when the broker allows none. */
   choose(topic: string): number {
     const alias = this.#aliases.get(topic);

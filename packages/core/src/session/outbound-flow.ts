@@ -18,7 +18,7 @@ import type { OutboundMessage } from './outbound-message.ts';
 import { deliveryOf, expired, failed, succeeded } from './outcomes.ts';
 import { ProducerOutcomes } from './producer-outcomes.ts';
 import { PublishExchange } from './publish-exchange.ts';
-import { publishRefusal } from './publish-limits.ts';
+import { publishRefusal, sizeRefusal } from './publish-limits.ts';
 import { packetOf, packetOfQoS0, remainingProperties } from './publish-packet.ts';
 import { type SessionCore, TAKEN } from './session-core.ts';
 import { WaitingForRoom } from './waiting-for-room.ts';
@@ -60,7 +60,8 @@ export class OutboundFlow {
   publish(message: OutboundMessage, now: number): PublishExchange | undefined {
     const connection = this.#core.connection;
     if (connection === undefined) {
-      if (message.qos === 0) throw notConnected(message);
+      const refused = message.qos === 0 ? notConnected(message) : sizeRefusal(message, message.qos, undefined);
+      if (refused !== undefined) throw refused;
       return this.#accept(message, message.qos, undefined, now);
     }
     const qos = this.#allowedQoS(message, connection);
@@ -343,7 +344,7 @@ function notConnected(message: OutboundMessage): Error {
 
 function aliasRefusal(message: OutboundMessage, connection: LiveConnection): Error | undefined {
   const { topicAlias } = message;
-  const { maximum } = connection.outboundAliases;
+  const maximum = connection.limits.topicAliasMaximum;
   if (topicAlias === undefined || (topicAlias >= 1 && topicAlias <= maximum)) return undefined;
   const text = `Topic Alias ${topicAlias}: the broker's Topic Alias Maximum is ${maximum}`;
   return mqttError('TOPIC_ALIAS_INVALID', text, { delivery: 'notSent' });

@@ -12,37 +12,45 @@ import type { PublishExchange } from './publish-exchange.ts';
 /** @internal */
 export type Adoption = { readonly open: PublishExchange } | { readonly completed: Settled };
 
+interface Completed {
+  readonly ref: ProducerRef;
+  readonly outcome: Settled;
+}
+
+/** Most clients have no producer: nothing is allocated until there is one. */
 export class ProducerOutcomes {
-  readonly #open = new Map<string, PublishExchange>();
-  readonly #completed = new Map<string, { readonly ref: ProducerRef; readonly outcome: Settled }>();
+  #open: Map<string, PublishExchange> | undefined;
+  #completed: Map<string, Completed> | undefined;
 
   started(ref: ProducerRef, exchange: PublishExchange): void {
+    this.#open ??= new Map();
     this.#open.set(refKey(ref), exchange);
   }
 
   ended(ref: ProducerRef): void {
-    this.#open.delete(refKey(ref));
+    this.#open?.delete(refKey(ref));
   }
 
   completed(ref: ProducerRef, outcome: Settled): void {
+    this.#completed ??= new Map();
     this.#completed.set(refKey(ref), { ref, outcome });
   }
 
   find(ref: ProducerRef): Adoption | undefined {
     const key = refKey(ref);
-    const open = this.#open.get(key);
+    const open = this.#open?.get(key);
     if (open !== undefined) return { open };
-    const completed = this.#completed.get(key);
+    const completed = this.#completed?.get(key);
     return completed === undefined ? undefined : { completed: completed.outcome };
   }
 
   /** False when there was none. */
   release(ref: ProducerRef): boolean {
-    return this.#completed.delete(refKey(ref));
+    return this.#completed?.delete(refKey(ref)) ?? false;
   }
 
   *refs(): Generator<ProducerRef, void, undefined> {
-    for (const { ref } of this.#open.values()) if (ref !== undefined) yield ref;
-    for (const { ref } of this.#completed.values()) yield ref;
+    for (const { ref } of this.#open?.values() ?? []) if (ref !== undefined) yield ref;
+    for (const { ref } of this.#completed?.values() ?? []) yield ref;
   }
 }

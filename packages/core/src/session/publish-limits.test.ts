@@ -26,6 +26,15 @@ describe('a connected client refuses what the broker does not take, before anyth
     expect([...t.engine.exchanges()]).toEqual([]);
   });
 
+  test('above what MQTT can carry at all, connected or not', () => {
+    const payload = new Uint8Array(268_435_450);
+    expect(() => connected().publish({ topic: 'abc', payload })).toThrow(refusal('PACKET_TOO_LARGE'));
+    expect(() => new Transcript().publish({ topic: 'abc', payload })).toThrow(refusal('PACKET_TOO_LARGE'));
+    connected()
+      .publish({ topic: 'a', payload: payload.subarray(1) })
+      .expect(sent('publish'));
+  });
+
   test('topics count in bytes, not in characters', () => {
     const topic = '€'.repeat(30);
     connected({}, { maximumPacketSize: 98 }).publish({ topic, qos: 0 }).expect(sent('publish'));

@@ -50,7 +50,7 @@ export class SessionOwnership {
   /** Too much is damaged: the session has to be given up. */
   #givenUp = false;
   /** Brokers that do not take the identifier another one assigned. */
-  readonly #refusedAt = new Set<string>();
+  #refusedAt: Set<string> | undefined;
 
   constructor(settings: SessionSettings) {
     this.#settings = settings;
@@ -123,7 +123,7 @@ export class SessionOwnership {
   plan(broker: string, now: number): ConnectPlan {
     // An attempt that nobody reported the end of has ended all the same.
     if (this.#attempt !== undefined) this.fail({ written: this.#attempt.written, connackReceived: false }, now);
-    const anew = this.#refusedAt.has(broker);
+    const anew = this.#refusedAt?.has(broker) === true;
     const clientId = anew ? '' : this.#clientId;
     const cleanStart = anew || this.#needsCleanStart(broker, now);
     const holdBefore = this.#holds.get(broker);
@@ -182,6 +182,7 @@ export class SessionOwnership {
   /** Another broker than the one that assigned it need not take it: there, ask for a new one. */
   #refusedIdentifier(broker: string, clientId: string): void {
     if (this.#settings.clientId !== '' || clientId === '' || broker === this.#assignedBy) return;
+    this.#refusedAt ??= new Set();
     this.#refusedAt.add(broker);
   }
 
@@ -235,7 +236,7 @@ export class SessionOwnership {
     const assigned = properties?.assignedClientIdentifier;
     if (assigned !== undefined) this.#assignedBy = broker;
     this.#clientId = assigned ?? asked;
-    if (asked === '') this.#refusedAt.clear();
+    if (asked === '') this.#refusedAt = undefined;
   }
 
   // -- Ended

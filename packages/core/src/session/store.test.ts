@@ -73,6 +73,19 @@ describe('stored before sent', () => {
   });
 });
 
+test('a message that expires while it waits takes its record along (T-052)', () => {
+  const t = new Transcript({ persistent: true })
+    .publish({ topic: 'a', properties: { messageExpiryInterval: 1 } })
+    .skip();
+  t.wait(1000).expect(removed('o/1'), settled('a', 'MESSAGE_EXPIRED', 'notSent'));
+});
+
+test('a message that is taken back takes its record along (T-038)', () => {
+  const t = new Transcript({ persistent: true }).publish({ topic: 'a' }).skip();
+  t.engine.withdraw(t.exchange('a'), t.now);
+  t.expect(removed('o/1'));
+});
+
 describe('a first record that cannot be stored', () => {
   test('fails only that publish, whose identifier and slot are free (T-041, T-063)', () => {
     const t = new Transcript({ persistent: true }).connect({ receiveMaximum: 1 });
@@ -376,6 +389,14 @@ describe('producers (V-101, I-08, I-09)', () => {
     expect(t.engine.adopt(ref)).toMatchObject({ completed: { result: { reasonCode: 0 } } });
     t.engine.releaseCompleted(ref);
     expect(t.engine.adopt(ref)).toBeUndefined();
+  });
+
+  test('a message lost in a doubt goes behind what has been sent since, also for the next process', () => {
+    const t = persistent().publish({ topic: 'a', qos: 2 }).receive(pubrec(1)).publish({ topic: 'b' });
+    t.drop().connectInVain().resume().receive(pubcomp(1, 0x92)).skip();
+    t.restart()
+      .resume()
+      .expect(sent('publish', { topicName: 'b' }), sent('publish', { topicName: 'a' }));
   });
 
   test('a message lost in a doubt stays theirs', () => {
