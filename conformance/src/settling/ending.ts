@@ -10,7 +10,7 @@ export const REASON: Error = new Error('given up');
  * How a promise ended, in a word: the code of its rejection and, of a publish, its `delivery`; "reason" is that of the signal;
  * else what it resolved with. "still waiting" only where `mayWait`: otherwise the test hangs, and fails.
  */
-export async function describeEnding(promise: Promise<unknown>, mayWait = false): Promise<string> {
+export async function describeEnding(promise: Promise<unknown> | undefined, mayWait = false): Promise<string> {
   const waiting = Symbol('waiting');
   try {
     const value = await (mayWait ? Promise.race([promise, turn().then(() => waiting)]) : promise);
@@ -22,6 +22,7 @@ export async function describeEnding(promise: Promise<unknown>, mayWait = false)
       if ('payload' in value) return 'message';
       if ('reasonCode' in value) return 'acknowledged';
       if ('filters' in value) return 'granted';
+      if ('delivered' in value) return 'queued';
       if ('sessionPresent' in value) return 'connected';
     }
     return typeof value;
