@@ -10,6 +10,8 @@ export interface SmokeRun {
   readonly url: string;
   readonly dial?: Dial | undefined;
   readonly tls?: TlsOptions | undefined;
+  /** Somebody else's broker: it does not cut on request. Mosquitto 2.0 also sends 4 KB of a WebSocket frame ten times a second. [false] */
+  readonly foreign?: boolean | undefined;
 }
 
 /** A QoS 0 PUBLISH to this topic makes the broker of the test cut the connection. */
@@ -21,13 +23,13 @@ const LIMIT_MS = 15_000;
 const LARGE_BYTES = 300_000;
 
 /** Resolves when everything held; rejects with what did not. */
-export async function smoke({ name, url, dial, tls }: SmokeRun): Promise<void> {
+export async function smoke({ name, url, dial, tls, foreign = false }: SmokeRun): Promise<void> {
   const signal = AbortSignal.timeout(LIMIT_MS);
   const client = await connect(url, { dial, tls, reconnect: () => 20, signal });
   try {
-    await eachLevel(client, `smoke/${name}`, signal);
+    await eachLevel(client, `smoke/${name}`, foreign ? 10_000 : LARGE_BYTES, signal);
     await requestAndResponse(client, `smoke/${name}/echo`, signal);
-    await lostConnection(client, `smoke/${name}/after`, signal);
+    if (!foreign) await lostConnection(client, `smoke/${name}/after`, signal);
     const roundTripMs = await client.ping({ signal });
     expect(roundTripMs >= 0, `ping took ${roundTripMs} ms`);
   } finally {
@@ -36,9 +38,9 @@ export async function smoke({ name, url, dial, tls }: SmokeRun): Promise<void> {
   expect(client.state === 'closed', `state is ${client.state} after disconnect()`);
 }
 
-async function eachLevel(client: Client, topic: string, signal: AbortSignal): Promise<void> {
+async function eachLevel(client: Client, topic: string, largeBytes: number, signal: AbortSignal): Promise<void> {
   const subscription = await client.subscribe(`${topic}/+`, { qos: 2, signal });
-  const large = new Uint8Array(LARGE_BYTES).map((_, index) => index % 251);
+  const large = new Uint8Array(largeBytes).map((_, index) => index % 251);
   for (const qos of LEVELS) {
     await client.publish(`${topic}/${qos}`, `grüße ${qos}`, { qos, signal, userProperties: { level: String(qos) } });
     const small = await subscription.receive({ signal });
@@ -48,7 +50,7 @@ async function eachLevel(client: Client, topic: string, signal: AbortSignal): Pr
     await client.publish(`${topic}/${qos}`, large, { qos, signal });
     const whole = await subscription.receive({ signal });
     expect(whole?.payload.every((byte, index) => byte === large[index]) === true, `QoS ${qos} changed a large payload`);
-    expect(whole?.payload.length === LARGE_BYTES, `QoS ${qos} brought ${whole?.payload.length} bytes`);
+    expect(whole?.payload.length === largeBytes, `QoS ${qos} brought ${whole?.payload.length} bytes`);
     whole?.ack();
   }
   await subscription.unsubscribe();
