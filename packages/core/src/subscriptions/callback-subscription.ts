@@ -39,7 +39,9 @@ export class CallbackSubscription extends LocalSubscription {
     this.host.port.counters.messagesDelivered++;
     let result: unknown;
     try {
-      result = this.#handler(message);
+      // Not as a method: the handler has no business with this object.
+      const handler = this.#handler;
+      result = handler(message);
     } catch (error) {
       this.#failed(message, error);
       return;

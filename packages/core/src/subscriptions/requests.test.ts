@@ -160,6 +160,30 @@ test('SUBSCRIBE and UNSUBSCRIBE are divided to keep to the broker’s Maximum Pa
   await unsubscribing;
 });
 
+test('an open SUBSCRIBE and UNSUBSCRIBE that a lower Maximum Packet Size rules out go out in smaller ones', async () => {
+  const bench = new Bench();
+  bench.connect();
+  const ended = bench.declare(['x', 'y']);
+  bench.answer();
+  const unsubscribing = ended.unsubscribe();
+  const subscribing = bench.subscribe(['a'.repeat(20), 'b'.repeat(20)]);
+  const [unsubscribe, subscribe] = [bench.request(1), bench.request()];
+  bench.drop();
+  // The engine sends them again, and finds them too large.
+  bench.settle(mqttError('PACKET_TOO_LARGE', 'too large'), unsubscribe);
+  bench.settle(mqttError('PACKET_TOO_LARGE', 'too large'), subscribe);
+  await unsubscribing;
+  bench.connect({ fate: 'resumed', info: { maximumPacketSize: 40, subscriptionIdentifierAvailable: false } });
+  expect(asked(bench).slice(3)).toEqual([
+    'unsubscribe x y',
+    `subscribe ${'a'.repeat(20)}`,
+    `subscribe ${'b'.repeat(20)}`,
+  ]);
+  bench.answer(undefined, bench.request(1));
+  bench.answer();
+  await expect(subscribing).resolves.toMatchObject({ closed: false });
+});
+
 test('a filter that alone exceeds the Maximum Packet Size is PACKET_TOO_LARGE', async () => {
   const bench = new Bench();
   bench.connect({ info: { maximumPacketSize: 50 } });

@@ -17,7 +17,7 @@ interface Match {
   /** Everyone who holds one of them, once. */
   readonly targets: Targets;
   /** Of copies with one identifier of ours. */
-  readonly byIdentifier: Map<number, Targets>;
+  byIdentifier: Map<number, Targets> | undefined;
 }
 
 const NOBODY: Targets = Object.freeze([]);
@@ -64,11 +64,12 @@ export class Routes {
     if (identifiers === undefined) return match.targets;
     const [identifier] = identifiers;
     if (identifier === undefined || identifiers.length > 1) return this.#ofSeveral(match, identifiers);
-    const known = match.byIdentifier.get(identifier);
+    const known = match.byIdentifier?.get(identifier);
     if (known !== undefined) return known;
     const addressed = this.#identifiers.lookUp(identifier);
     if (addressed === undefined) return match.targets;
     const targets = this.#meant(match, addressed);
+    match.byIdentifier ??= new Map();
     match.byIdentifier.set(identifier, targets);
     return targets;
   }
@@ -109,12 +110,11 @@ export class Routes {
 
 function toMatch(filters: readonly BrokerSubscription[]): Match {
   const [only] = filters;
-  const byIdentifier = new Map<number, Targets>();
-  if (only === undefined) return { filters, targets: NOBODY, byIdentifier };
-  if (filters.length === 1) return { filters, targets: only.holders, byIdentifier };
+  if (only === undefined) return { filters, targets: NOBODY, byIdentifier: undefined };
+  if (filters.length === 1) return { filters, targets: only.holders, byIdentifier: undefined };
   const all = new Set<LocalSubscription>();
   for (const { holders } of filters) for (const holder of holders) all.add(holder);
-  return { filters, targets: inOrder(all), byIdentifier };
+  return { filters, targets: inOrder(all), byIdentifier: undefined };
 }
 
 /** Oldest first, whatever order the trie has. */

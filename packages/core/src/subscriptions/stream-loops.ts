@@ -126,12 +126,8 @@ export class BatchLoop implements AsyncIterator<readonly Message[], undefined, u
   async return(): Promise<Next<readonly Message[]>> {
     this.#left = true;
     this.#wake?.();
-    // Newest first: each goes to the front, and nobody takes one before its elders are back.
-    const hand = this.#takeHand();
-    for (let i = hand.length - 1; i >= 0; i--) {
-      const message = hand[i];
-      if (message !== undefined) this.#stream.abandon(message);
-    }
+    // Oldest first: a consumer that waits is to get that one.
+    for (const message of this.#takeHand()) this.#stream.abandon(message);
     return DONE;
   }
 

@@ -163,6 +163,34 @@ test('batches() gives what waits, up to the maximum; asking for the next acknowl
   expect(stream.tryReceive()?.text()).toBe('4');
 });
 
+test('a batch that is put back goes, oldest first, to consumers that already wait', async () => {
+  const bench = new Bench();
+  bench.connect();
+  const stream = await granted(bench, 'a');
+  for (let i = 1; i <= 3; i++) bench.publish('a', { payload: String(i) });
+  const loop = stream.batches()[Symbol.asyncIterator]();
+  await loop.next();
+  const waiting = [stream.receive(), stream.receive()];
+  await loop.return?.();
+  expect((await Promise.all(waiting)).map((message) => message?.text())).toEqual(['1', '2']);
+  expect(stream.tryReceive()?.text()).toBe('3');
+});
+
+test('what a loop has in hand when the subscription is unsubscribed and the loop left is acknowledged and dropped', async () => {
+  const bench = new Bench();
+  bench.connect();
+  const stream = await granted(bench, 'a', { qos: 1 });
+  bench.publish('a', { qos: 1, payload: '1' });
+  for await (const message of stream) {
+    void stream.unsubscribe();
+    expect(bench.port.acks).toEqual([]);
+    expect(message.acknowledged).toBe(false);
+    break;
+  }
+  expect(bench.port.acks).toEqual([{ packetIdentifier: 1, reasonCode: 0 }]);
+  expect([stream.size, stream.dropped]).toEqual([0, 1]);
+});
+
 test('a batch loop that waits takes all that one read brings', async () => {
   const bench = new Bench();
   bench.connect();

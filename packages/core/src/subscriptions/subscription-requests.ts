@@ -120,13 +120,18 @@ export class SubscriptionRequests {
     if ('packet' in outcome) {
       const { packet } = outcome;
       this.#answer(open, (asked, i) => resultOf(asked.target.filter, packet, i), undefined);
-    } else if ('error' in outcome && outcome.error.code !== 'CLOSED') {
+    } else if ('error' in outcome && !this.#isAskedAnew(outcome.error)) {
       const { error } = outcome;
       const reasonCode = 'reasonCode' in error && error.reasonCode >= 0x80 ? error.reasonCode : 0x80;
       this.#answer(open, (asked) => ({ filter: asked.target.filter, reasonCode }), error);
     }
-    // Else a new session, where `handleConnected` asks anew, or the end of the client, which ends its subscriptions.
+    // Else a new session, where `handleConnected` asks anew.
     for (const { call } of open.asked) this.#forgetIfDone(call);
+  }
+
+  /** The end of the client ends its subscriptions too; a broker that has lowered its limit is asked in smaller packets. */
+  #isAskedAnew(error: AnyMqttError): boolean {
+    return error.code === 'CLOSED' || (error.code === 'PACKET_TOO_LARGE' && this.#broker === undefined);
   }
 
   /** After the engine has sent what was open again, if the session was resumed. */

@@ -56,7 +56,11 @@ export class Unsubscribing {
     const open = this.#open.get(request);
     if (open === undefined) return false;
     this.#open.delete(request);
-    open.call.settle(answerTo(open.filters, outcome));
+    if ('error' in outcome && outcome.error.code === 'PACKET_TOO_LARGE') {
+      // Sent again on a connection with a lower limit: it follows in smaller packets, as if there had been none.
+      this.owe(open.filters);
+      open.call.settle([]);
+    } else open.call.settle(answerTo(open.filters, outcome));
     return true;
   }
 
