@@ -4,7 +4,7 @@ import { Client, type Message, type SubscribeOptions } from '@mqttv5/core';
 import { startBroker, type ScriptedConnection } from '@mqttv5/testing';
 import type { ConnackProperties, PublishPacket } from '@mqttv5/wire';
 import { describe, expect, test } from 'vitest';
-import { connected, next, record, turn } from './setup.ts';
+import { connected, next, record, scripted, turn } from './setup.ts';
 
 describe('a subscription', () => {
   test('SUBSCRIBE, SUBACK, then its messages (T-139)', async () => {
@@ -107,7 +107,7 @@ describe('bounds', () => {
   ];
 
   test.each(bounds)(
-    'the default of the client, %s: keeps %j, and says what it drops (S-057, S-058, S-127)',
+    'the default of the client, %s: keeps %j, drops %j (S-057, S-058, S-127)',
     async (overflow, kept, dropped) => {
       const { client, connection } = await connected({ bufferSize: 2, overflow });
       const events = record(client, 'drop');
@@ -119,6 +119,51 @@ describe('bounds', () => {
       expect([subscription.tryReceive()?.text(), subscription.tryReceive()?.text()]).toEqual(kept);
     },
   );
+
+  test('a stream is a queue: receive(), tryReceive(), size; undefined when it has ended (S-069)', async () => {
+    const { client, connection } = await connected();
+    const subscription = await grant(connection, () => client.subscribe('a'));
+    expect(subscription.tryReceive()).toBeUndefined();
+    const waiting = subscription.receive();
+    for (const text of ['1', '2', '3']) connection.send(publish('a', text));
+    expect((await waiting)?.text()).toBe('1');
+    expect([subscription.size, subscription.tryReceive()?.text(), subscription.size]).toEqual([2, '2', 1]);
+    await client.disconnect();
+    expect(await subscription.receive()).toBeUndefined();
+  });
+
+  test('of a subscription: bufferSize, and onDrop with a readable message before its acknowledgement leaves (S-072, S-073, S-076)', async () => {
+    const { client, connection } = await connected({ bufferSize: 1_000 });
+    const dropped: string[] = [];
+    const onDrop = (message: Message): void => {
+      dropped.push(`${message.text()} ${connection.received.some(({ type }) => type === 'puback')}`);
+    };
+    await grant(connection, () => client.subscribe('a', { qos: 1, bufferSize: 1, overflow: 'dropOldest', onDrop }));
+    for (const packetIdentifier of [1, 2])
+      connection.send({ ...publish('a', String(packetIdentifier)), qos: 1, packetIdentifier });
+    expect((await connection.expect('puback')).packetIdentifier).toBe(1);
+    expect(dropped).toEqual(['1 false']);
+  });
+
+  test('by default 65 536 messages wait, and not one more; Infinity is no bound (V-049)', async () => {
+    await using broker = await startBroker();
+    await using client = new Client({ brokers: broker.url, dial: broker.dial });
+    await client.connect();
+    const bounded = await client.subscribe('a');
+    const unbounded = await client.subscribe('b', { bufferSize: Infinity });
+    for (let index = 0; index < 65_537; index += 1) broker.publish('a', '');
+    for (let index = 0; index < 65_537; index += 1) broker.publish('b', '');
+    await client.ping();
+    expect([bounded.size, bounded.dropped]).toEqual([65_536, 1]);
+    expect([unbounded.size, unbounded.dropped]).toEqual([65_537, 0]);
+  });
+
+  test('Receive Maximum is bounded by default: 1024 messages of QoS 1 and 2 without an answer (V-046)', async () => {
+    const { broker, client } = scripted();
+    const connecting = client.connect();
+    expect((await (await broker.accept()).handshake()).properties?.receiveMaximum).toBe(1024);
+    await connecting;
+  });
 
   test('a subscription has its own; "pause" loses nothing', async () => {
     await using broker = await startBroker();
@@ -134,6 +179,23 @@ describe('bounds', () => {
     }
     expect(subscription.dropped).toBe(0);
   });
+});
+
+test('ack() answers once; detach() gives a message a buffer of its own; a callback takes the options of a stream (S-080, S-081, V-050)', async () => {
+  const { client, connection } = await connected();
+  const taken: Message[] = [];
+  const handler = (message: Message): void => void taken.push(message);
+  await grant(connection, () => client.subscribeCallback('a', handler, { qos: 1, ack: 'manual', concurrency: 2 }));
+  connection.send({ ...publish('a', 'kept'), qos: 1, packetIdentifier: 3 });
+  await turn();
+  const [message] = taken;
+  expect([message?.acknowledged, connection.received.some(({ type }) => type === 'puback')]).toEqual([false, false]);
+  message?.ack(0x97);
+  message?.ack();
+  expect(await connection.expect('puback')).toMatchObject({ packetIdentifier: 3, reasonCode: 0x97 });
+  await turn();
+  expect(connection.received.filter(({ type }) => type === 'puback')).toHaveLength(1);
+  expect(message?.detach().payload.buffer.byteLength).toBe(4);
 });
 
 test('reconnecting is over when the client gives up: every stream ends with why (V-086)', async () => {
