@@ -180,7 +180,7 @@ const cases: readonly CounterCase[] = [
   },
 ];
 
-describe('stats() counts (S-061)', () => {
+describe('stats() counts (S-061, S-092)', () => {
   test.each(cases)('$when: $moves', async ({ options, connack, moves, happen }) => {
     const world = await connected({ stats: true, ...options }, connack);
     const before = world.client.stats();
