@@ -253,9 +253,9 @@ export class OutboundFlow {
     journal.putTaken(packetIdentifier);
   }
 
-  /** Before its first write a message can be taken back, its record included. */
+  /** Before its first write a message can be taken back, its record included; one that an earlier session wrote cannot. */
   withdraw(exchange: PublishExchange): boolean {
-    if (exchange.settled || exchange.written || !this.#owns(exchange)) return false;
+    if (exchange.settled || exchange.everWritten || !this.#owns(exchange)) return false;
     this.#leave(exchange);
     if (exchange.phase !== 'awaitRoom') this.#core.journal.deleteOutbound(exchange.packetIdentifier);
     return true;

@@ -77,7 +77,7 @@ describe('QoS 1', () => {
 });
 
 describe('QoS 2', () => {
-  test('goes PUBLISH, PUBREC, PUBREL, PUBCOMP (T-024) [MQTT-4.3.3-2] [MQTT-4.3.3-4]', () => {
+  test('goes PUBLISH, PUBREC, PUBREL, PUBCOMP under one identifier (T-024) [MQTT-4.3.3-1] [MQTT-4.3.3-2] [MQTT-4.3.3-4] [MQTT-2.2.1-5]', () => {
     const t = connected();
     t.publish({ topic: 'a', qos: 2 }).expect(sent('publish', { qos: 2, dup: false, packetIdentifier: 1 }));
     t.receive(pubrec(1)).expect(sent('pubrel', { packetIdentifier: 1, reasonCode: 0x00 }));
@@ -110,6 +110,17 @@ describe('QoS 2', () => {
       sent('pubrel', { packetIdentifier: 1 }),
     );
   });
+});
+
+test('PUBLISH counts as unacknowledged until PUBREC, PUBREL until PUBCOMP [MQTT-4.3.3-3] [MQTT-4.3.3-5]', () => {
+  const t = connected().publish({ topic: 'a', qos: 2 }).skip().drop();
+  t.resume()
+    .expect(sent('publish', { dup: true }))
+    .receive(pubrec(1))
+    .skip()
+    .drop();
+  t.resume().expect(sent('pubrel')).receive(pubcomp(1)).skip().drop();
+  t.resume().expectNothing();
 });
 
 describe('acknowledgements nobody waits for', () => {

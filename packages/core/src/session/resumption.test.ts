@@ -13,7 +13,7 @@ import {
   Transcript,
 } from '../../test/session/transcript.ts';
 
-test('32 publishes in flight are resent in send order with DUP 1 (T-006, V-014) [MQTT-4.4.0-1] [MQTT-4.6.0-1]', () => {
+test('32 publishes in flight are resent in send order with DUP 1 (T-006, V-014) [MQTT-3.3.1-1] [MQTT-4.4.0-1] [MQTT-4.6.0-1]', () => {
   const t = connected();
   const topics = Array.from({ length: 32 }, (_, index) => `t${index}`);
   for (const [index, topic] of topics.entries()) t.publish({ topic, qos: index % 3 === 0 ? 2 : 1 });
@@ -101,10 +101,11 @@ test('identifiers of a resumed session stay taken [MQTT-2.2.1-3]', () => {
   t.publish({ topic: 'c' }).expect(sent('publish', { topicName: 'c', packetIdentifier: 3 }));
 });
 
-test('nothing is resent while the connection lasts [MQTT-4.4.0-1]', () => {
+test('nothing is resent, and nothing forgotten, while the connection lasts [MQTT-4.4.0-1] [MQTT-4.1.0-1]', () => {
   const t = connected();
   t.publish({ topic: 'a' }).publish({ topic: 'b', qos: 2 }).receive(pubrec(2)).skip();
   t.wait(3_600_000).expectNothing();
+  t.receive(puback(1), pubcomp(2)).expect(settled('a', 0), settled('b', 0));
 });
 
 test('a resend keeps the topic of its message: it relies on no alias of an earlier connection', () => {

@@ -92,7 +92,7 @@ test('open requests end with "session lost": whoever asked asks anew', () => {
   t.connect().expect(answered('f', 'sessionLost'), answered('g', 'sessionLost'));
 });
 
-test('endSession rejects everything unfinished with SESSION_LOST and forgets the rest', () => {
+test('endSession rejects everything unfinished with SESSION_LOST and forgets the rest (T-044)', () => {
   const t = connected({}, { receiveMaximum: 1 });
   t.publish({ topic: 'a' })
     .publish({ topic: 'b' })

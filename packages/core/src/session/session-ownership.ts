@@ -128,8 +128,8 @@ export class SessionOwnership {
     const cleanStart = anew || this.#needsCleanStart(broker, now);
     const holdBefore = this.#holds.get(broker);
     this.#attempt = { broker, clientId, cleanStart, inDoubtBefore: this.#inDoubt, holdBefore, written: false };
-    // Without an identifier it cannot become a session of ours.
-    if (clientId !== '') this.#beginDoubt(broker, cleanStart, holdBefore, now);
+    // Without an identifier it cannot become a session of ours, unless a broker resumed one all the same.
+    if (clientId !== '' || (this.#state !== 'none' && !anew)) this.#beginDoubt(broker, cleanStart, holdBefore, now);
     return { clientId, cleanStart };
   }
 

@@ -86,6 +86,22 @@ test('a message that is taken back takes its record along (T-038)', () => {
   t.expect(removed('o/1'));
 });
 
+test('PUBREL right behind PUBREC: the record is removed after it was stored (T-056)', () => {
+  const t = persistent()
+    .receive(publish('a', 2, 1))
+    .skip();
+  t.acknowledge('a').receive(pubrel(1)).expect(stored('i/1'), sent('pubrec'), removed('i/1'), sent('pubcomp'));
+});
+
+test('an identifier the broker uses again at once: the new record comes after the end of the old one (T-057)', () => {
+  const t = persistent()
+    .receive(publish('a', 2, 1))
+    .acknowledge('a')
+    .skip();
+  t.receive(pubrel(1), publish('b', 2, 1)).acknowledge('b');
+  t.expect(removed('i/1'), sent('pubcomp'), delivered('b', 2), stored('i/1'), sent('pubrec'));
+});
+
 describe('a first record that cannot be stored', () => {
   test('fails only that publish, whose identifier and slot are free (T-041, T-063)', () => {
     const t = new Transcript({ persistent: true }).connect({ receiveMaximum: 1 });
@@ -306,7 +322,7 @@ describe('producers (V-101, I-08, I-09)', () => {
     t.expectNothing();
   });
 
-  test('a failing producer keeps the record, a restart after restart (T-053, T-054, T-060, T-227)', () => {
+  test('a failing producer keeps the record, a restart after restart (T-053, T-054, T-055, T-060, T-227)', () => {
     const t = persistent().publish({ topic: 'a', ref }).receive(puback(1)).restart().restart();
     expect(t.engine.adopt(ref)).toEqual({ completed: { result: { reasonCode: 0 } } });
     t.resume().expectNothing();
@@ -354,6 +370,24 @@ describe('producers (V-101, I-08, I-09)', () => {
     });
     const republished = t.restart().connect();
     expect(republished.restart().engine.adopt(ref)).toMatchObject({ open: { topic: 'a' } });
+  });
+
+  test('adoption in the middle of the settlement finds the outcome, once (T-058)', () => {
+    const t = persistent().publish({ topic: 'a', ref });
+    const adopted: unknown[] = [];
+    t.onSettled = () => adopted.push(t.engine.adopt(ref));
+    t.receive(puback(1), puback(1));
+    expect(adopted).toEqual([{ completed: { result: { reasonCode: 0 } } }]);
+  });
+
+  test('an outcome nobody has settled delays neither PUBCOMP nor other flows, and its identifier is free (T-065)', () => {
+    const t = new Transcript({ persistent: true }, new Map(), 1)
+      .connect()
+      .publish({ topic: 'a', qos: 2, ref })
+      .receive(pubrec(1))
+      .skip();
+    t.receive(pubcomp(1)).expect(removed('o/1'), stored(key), settled('a', 0));
+    t.publish({ topic: 'b' }).expect(stored('o/1'), sent('publish', { topicName: 'b', packetIdentifier: 1 }));
   });
 
   test('Completed outcomes survive session loss, Clean Start and endSession (I-11)', () => {

@@ -210,7 +210,7 @@ export class World {
     const sent = random.pick(candidates);
     const { exchange } = sent;
     if (exchange === undefined || exchange.settled) return;
-    const { written } = exchange;
+    const { everWritten: written } = exchange;
     const withdrawn = this.engine.withdraw(exchange, this.#now);
     this.trace?.push(`withdraw ${sent.topic}: ${withdrawn}`);
     ensure(withdrawn === !written, `${sent.topic} withdrawn: ${withdrawn}, written: ${written}`);

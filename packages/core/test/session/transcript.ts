@@ -151,6 +151,8 @@ export class Transcript {
   room = true;
   /** PUBLISH packets stay with the runner: not written. */
   holdWrites = false;
+  /** Called from within `settlePublish`. */
+  onSettled: (() => void) | undefined;
   #effects: Effect[] = [];
 
   constructor(
@@ -178,6 +180,7 @@ export class Transcript {
       settlePublish: (exchange, outcome) => {
         this.outcomes.set(exchange.topic, outcome);
         this.#effects.push(settledEffect(exchange, outcome));
+        this.onSettled?.();
       },
       settleRequest: (request, outcome) => this.#effects.push(answeredEffect(request, outcome)),
       violation: (reasonCode) => this.#effects.push({ effect: 'violated', reasonCode }),
