@@ -9,37 +9,16 @@ import { newSuspicion } from '../../src/session/effects.ts';
 import { SessionEngine } from '../../src/session/engine.ts';
 import { isMqttError, StoreError } from '../../src/errors.ts';
 import { ModelApplication, type Sent } from './model-application.ts';
-import {
-  BrokerConnection,
-  type BrokerLimits,
-  type BrokerSession,
-  connackOf,
-  type Delivery,
-  openSession,
-  type SessionDirectory,
-} from './model-broker.ts';
+import type { BrokerSession, Delivery } from './model-broker.ts';
+import { BROKERS, type Link, ModelBrokers } from './model-brokers.ts';
 import { ensure } from './model-failure.ts';
 import { ModelRunner } from './model-runner.ts';
 import { Random } from './random.ts';
 import type { Scenario } from './scenario.ts';
+import { WireObserver } from './wire-observer.ts';
 
-const BROKERS = ['mqtt://one', 'mqtt://two'];
 const NO_BYTES = new Uint8Array(0);
 const LARGE = new Uint8Array(200);
-const LARGE_LIMIT = 150;
-
-/** One attempt or connection, both directions. */
-interface Link {
-  readonly number: number;
-  readonly broker: string;
-  readonly connect: ConnectPacket;
-  readonly directory: SessionDirectory;
-  broker_: BrokerConnection | undefined;
-  /** The engine has processed the CONNACK. */
-  live: boolean;
-  readonly toBroker: Packet[];
-  readonly toClient: Packet[];
-}
 
 type Step = [weight: number, run: (random: Random) => void];
 
@@ -51,7 +30,7 @@ export class World {
   #link: Link | undefined;
   #links = 0;
   #now = 1_000_000;
-  #directories: readonly SessionDirectory[];
+  readonly #brokers: ModelBrokers;
   /** The broker session the engine believes it is in. */
   #session: BrokerSession | undefined;
   #published = 0;
@@ -60,20 +39,14 @@ export class World {
   readonly #expected = new Map<string, Delivery>();
   readonly #steps: readonly Step[];
   readonly #totalWeight: number;
-  /** Counts what the engine takes for a new session; `application.session` also what is one behind its back. */
-  #engineSession = 1;
-  /** Newest PUBREL of this connection, by the order of PUBRECs. */
-  #lastPubrel = 0;
-  readonly #pubrels = new Set<string>();
-  #released = 0;
+  readonly #observer: WireObserver;
   trace: string[] | undefined;
 
   constructor(scenario: Scenario) {
     this.#scenario = scenario;
     this.application = new ModelApplication(scenario.poison);
-    const directory = (): SessionDirectory => ({ sessions: new Map(), nextTag: 0 });
-    const first = directory();
-    this.#directories = scenario.shared ? [first, first] : [first, { sessions: new Map(), nextTag: 1_000_000 }];
+    this.#observer = new WireObserver(this.application, () => this.engine.exchanges());
+    this.#brokers = new ModelBrokers(scenario, this.application);
     this.#runner = this.#newRunner(new Map());
     this.engine = this.#newEngine();
     this.#steps = this.#allSteps();
@@ -83,7 +56,7 @@ export class World {
   #newRunner(store: Map<string, Uint8Array>): ModelRunner {
     const { application } = this;
     const hooks = {
-      sending: (packet: Packet) => this.#sending(packet),
+      sending: (packet: Packet) => this.#observer.sending(packet),
       written: (link: object, packet: Packet) => this.#written(link as Link, packet),
       deliver: application.delivered.bind(application),
       settled: (exchange: PublishExchange, outcome: Parameters<ModelApplication['settled']>[1]) => {
@@ -141,7 +114,7 @@ export class World {
       [8, (random) => this.#connect(random)],
       [12, (random) => this.#runner.commit(random.chance(4))],
       [4, (random) => this.#release(random)],
-      [6, () => this.#link?.broker_?.answerLater()],
+      [6, () => this.#link?.connection?.answerLater()],
       [4, (random) => this.#request(random)],
       [2, (random) => this.#withdraw(random)],
       [3, (random) => this.#drop(random)],
@@ -265,8 +238,7 @@ export class World {
 
   #connect(random: Random): void {
     if (this.#link !== undefined) return;
-    const index = random.below(BROKERS.length);
-    const broker = BROKERS[index] ?? '';
+    const broker = random.pick(BROKERS);
     const plan = this.engine.planConnect(broker, this.#now);
     this.trace?.push(`connect ${broker} Clean Start ${plan.cleanStart}`);
     // The runner commits before CONNECT is written.
@@ -284,18 +256,8 @@ export class World {
       keepAlive: 0,
       properties: { receiveMaximum, topicAliasMaximum, sessionExpiryInterval },
     };
-    const directory = this.#directories[index] as SessionDirectory;
     this.#links += 1;
-    this.#link = {
-      number: this.#links,
-      broker,
-      connect,
-      directory,
-      broker_: undefined,
-      live: false,
-      toBroker: [connect],
-      toClient: [],
-    };
+    this.#link = { number: this.#links, broker, connection: undefined, live: false, toBroker: [connect], toClient: [] };
   }
 
   #brokerReceives(random: Random): void {
@@ -307,53 +269,9 @@ export class World {
   #brokerTakes(link: Link, random: Random): void {
     const packet = link.toBroker.shift();
     if (packet === undefined) return;
-    if (packet.type === 'connect') this.#brokerConnects(link, packet, random);
-    else link.broker_?.handle(packet);
-    link.broker_?.pump();
-  }
-
-  #brokerConnects(link: Link, connect: ConnectPacket, random: Random): void {
-    const { directory } = link;
-    if (random.chance(5)) {
-      link.toClient.push({ type: 'connack', sessionPresent: false, reasonCode: random.pick([0x88, 0x85]) });
-      return;
-    }
-    const assigned = connect.clientId === '' ? `assigned-${link.number}` : undefined;
-    const clientId = assigned ?? connect.clientId;
-    this.#expireSessions(directory);
-    const { session, sessionPresent } = openSession(directory, clientId, connect);
-    session.lostAt = undefined;
-    link.toClient.push(connackOf(sessionPresent, assigned));
-    const { properties = {} } = connect;
-    const { receiveMaximum = 1, topicAliasMaximum = 0, sessionExpiryInterval = 0 } = properties;
-    this.application.newConnection();
-    const limits: BrokerLimits = {
-      receiveMaximum: 1 + random.below(6),
-      maximumQoS: random.chance(90) ? 2 : this.#scenario.maximumQoS,
-      topicAliasMaximum: random.pick([0, 1, 3]),
-      maximumPacketSize: random.chance(80) ? undefined : LARGE_LIMIT,
-    };
-    link.broker_ = new BrokerConnection(
-      link.number,
-      session,
-      limits,
-      { receiveMaximum, topicAliasMaximum, sessionExpiryInterval },
-      {
-        identifiers: this.#scenario.brokerIdentifiers,
-        random: new Random(random.uint32()),
-        ledger: this.application,
-        send: (packet) => link.toClient.push(packet),
-      },
-    );
-    if (sessionPresent) link.broker_.resume();
-  }
-
-  #expireSessions(directory: SessionDirectory): void {
-    const interval = this.#scenario.settings.sessionExpiryInterval;
-    if (interval === 0xffff_ffff) return;
-    for (const [clientId, { lostAt }] of directory.sessions) {
-      if (lostAt !== undefined && this.#now >= lostAt + interval * 1000) directory.sessions.delete(clientId);
-    }
+    if (packet.type === 'connect') this.#brokers.connect(link, packet, random, this.#now);
+    else link.connection?.handle(packet);
+    link.connection?.pump();
   }
 
   #clientReceives(random: Random): void {
@@ -374,14 +292,15 @@ export class World {
       this.#lose(link, { orderly: false, reasonCode: packet.reasonCode });
       return;
     }
-    if (packet.type === 'pubrec' && packet.reasonCode < 0x80) this.#noteReleased(packet.packetIdentifier);
-    if (packet.type === 'pubcomp' && packet.reasonCode === 0x92) this.#noteDoubtfulLoss(packet.packetIdentifier);
+    if (packet.type === 'pubrec' && packet.reasonCode < 0x80) this.#observer.noteReleased(packet.packetIdentifier);
+    if (packet.type === 'pubcomp' && packet.reasonCode === 0x92)
+      this.#observer.noteDoubtfulLoss(packet.packetIdentifier);
     this.trace?.push(`client receives ${describe(packet)}`);
     this.engine.handlePacket(packet, this.#now);
   }
 
   #clientConnects(link: Link, packet: Extract<Packet, { type: 'connack' }>): void {
-    const broker = link.broker_;
+    const broker = link.connection;
     if (packet.reasonCode !== 0 || broker === undefined) {
       this.#link = undefined;
       this.engine.handleConnectFailed(
@@ -393,11 +312,10 @@ export class World {
     const { session, limits } = broker;
     this.#runner.link = link;
     this.#runner.room = true;
-    this.#lastPubrel = 0;
-    this.#pubrels.clear();
+    this.#observer.newConnection();
     if (!packet.sessionPresent) {
       this.application.session += 1;
-      this.#engineSession += 1;
+      this.#observer.engineSession += 1;
     }
     const verdict = this.engine.handleConnected(
       packet,
@@ -472,7 +390,7 @@ export class World {
   #endLink(link: Link): void {
     this.#link = undefined;
     this.#runner.link = undefined;
-    if (link.broker_ !== undefined) link.broker_.session.lostAt = this.#now;
+    if (link.connection !== undefined) link.connection.session.lostAt = this.#now;
   }
 
   #disconnect(random: Random): void {
@@ -485,9 +403,7 @@ export class World {
     if (random.chance(30)) {
       this.trace?.push('disconnect, session ended');
       this.engine.endSession(this.#now);
-      for (const [clientId, session] of link.directory.sessions) {
-        if (session === link.broker_?.session) link.directory.sessions.delete(clientId);
-      }
+      this.#brokers.endSession(link.broker, link.connection?.session);
       this.#session = undefined;
       this.#forgetDeliveries();
       // disconnect() resolves when this is stored.
@@ -503,9 +419,8 @@ export class World {
   #loseSession(random: Random): void {
     // A broker does not lose the session of a connection it has.
     if (this.#link !== undefined) return;
-    const directory = random.pick(this.#directories);
     this.trace?.push('the broker loses its sessions');
-    directory.sessions.clear();
+    this.#brokers.loseSessions(random);
   }
 
   /** A broker gives up on a message it has sent and whose PUBACK is missing, and uses the identifier again. */
@@ -548,7 +463,7 @@ export class World {
       sent.outcome = undefined;
       sent.released = false;
       // A restored exchange counts as written.
-      sent.writtenInSession = this.#engineSession;
+      sent.writtenInSession = this.#observer.engineSession;
       sent.takenInSession = sent.taken > 0 ? this.application.session : 0;
     }
     this.#adopt();
@@ -578,58 +493,10 @@ export class World {
     }
   }
 
-  // -- Observing
-
-  #sending(packet: Packet): void {
-    if (packet.type !== 'publish' || packet.qos === 0) return;
-    const { releasedInSession, topic } = this.application.find(packet.topicName);
-    ensure(releasedInSession !== this.#engineSession, `PUBLISH ${topic} after its PUBREC [MQTT-4.3.3-6]`);
-  }
-
   #written(link: Link, packet: Packet): void {
     this.trace?.push(`client sends ${describe(packet)}`);
     link.toBroker.push(packet);
-    if (packet.type === 'pubrel' && packet.reasonCode === 0) this.#checkPubrelOrder(packet.packetIdentifier);
-    if (packet.type !== 'publish' || packet.qos === 0) return;
-    const sent = this.application.find(packet.topicName);
-    const session = this.#engineSession;
-    ensure(!packet.dup || sent.writtenInSession === session, `${sent.topic} sent as new with DUP`);
-    ensure(packet.dup || sent.writtenInSession !== session, `${sent.topic} sent again without DUP [MQTT-3.3.1-1]`);
-    sent.writtenInSession = session;
-  }
-
-  /** [MQTT-4.6.0-4] */
-  #checkPubrelOrder(packetIdentifier: number): void {
-    for (const exchange of this.engine.exchanges()) {
-      if (exchange.packetIdentifier !== packetIdentifier || exchange.phase !== 'awaitPubcomp') continue;
-      const { releaseOrder, topic } = this.application.find(exchange.topic);
-      // PUBREC came again.
-      if (releaseOrder === this.#lastPubrel || this.#pubrels.has(topic)) return;
-      this.#pubrels.add(topic);
-      ensure(releaseOrder > this.#lastPubrel, `PUBREL of ${topic} out of order [MQTT-4.6.0-4]`);
-      this.#lastPubrel = releaseOrder;
-    }
-  }
-
-  #noteReleased(packetIdentifier: number): void {
-    for (const exchange of this.engine.exchanges()) {
-      if (exchange.packetIdentifier !== packetIdentifier || exchange.phase !== 'awaitPubrec' || !exchange.written)
-        continue;
-      const sent = this.application.find(exchange.topic);
-      sent.releasedInSession = this.#engineSession;
-      this.#released += 1;
-      sent.releaseOrder = this.#released;
-    }
-  }
-
-  #noteDoubtfulLoss(packetIdentifier: number): void {
-    for (const exchange of this.engine.exchanges()) {
-      if (exchange.packetIdentifier !== packetIdentifier || exchange.doubtOn === 0) continue;
-      const sent = this.application.find(exchange.topic);
-      sent.duplicatesAllowed = true;
-      sent.writtenInSession = 0;
-      sent.releasedInSession = 0;
-    }
+    this.#observer.written(packet);
   }
 
   // -- The broker's side of receiving
@@ -640,7 +507,7 @@ export class World {
     const topic = `b/${this.#delivered}`;
     this.#delivered += 1;
     if (random.chance(25)) {
-      if (this.#link?.live === true) this.#link.broker_?.publishQoS0(topic);
+      if (this.#link?.live === true) this.#link.connection?.publishQoS0(topic);
       return;
     }
     const qos = random.pick([1, 2] as const);
@@ -656,7 +523,7 @@ export class World {
     session.deliveries.push(delivery);
     // reliability.md, "Whose session it is", (b): after a doubt only DUP 0 tells a new message from one that is here.
     if (qos === 1 || !this.application.ambiguous) this.#expected.set(topic, delivery);
-    this.#link?.broker_?.pump();
+    this.#link?.connection?.pump();
   }
 
   /** No more faults: everything has to come to its end. */
@@ -672,9 +539,9 @@ export class World {
       const link = this.#link;
       if (link !== undefined) {
         while (link.toBroker.length > 0) this.#brokerTakes(link, random);
-        for (let later = 0; later < 20; later += 1) link.broker_?.answerLater();
+        for (let later = 0; later < 20; later += 1) link.connection?.answerLater();
         while (link.toClient.length > 0 && this.#link === link) this.#clientTakes(link);
-        link.broker_?.pump();
+        link.connection?.pump();
       }
       while (this.application.held.length > 0) this.#acknowledge(random);
       this.#runner.commitAll(this.#session);
@@ -687,25 +554,25 @@ export class World {
 
   #isQuiet(): boolean {
     const link = this.#link;
-    if (link?.live !== true || link.toBroker.length > 0 || link.toClient.length > 0 || link.broker_?.idle !== true)
+    if (link?.live !== true || link.toBroker.length > 0 || link.toClient.length > 0 || link.connection?.idle !== true)
       return false;
     return this.engine.queued === 0 && this.engine.inflight === 0 && this.application.openRequests.size === 0;
   }
 
   #checkEnd(): void {
     const link = this.#link;
-    ensure(link?.live === true && link.broker_ !== undefined, 'never connected');
+    ensure(link?.live === true && link.connection !== undefined, 'never connected');
     for (const sent of this.application.unfinished()) ensure(false, `${sent.topic} has not ended`);
     ensure(
       this.engine.queued === 0 && this.engine.inflight === 0,
       `queued ${this.engine.queued}, in flight ${this.engine.inflight}`,
     );
-    ensure(this.engine.sendQuota === link.broker_.limits.receiveMaximum, 'a slot of the send quota is missing');
+    ensure(this.engine.sendQuota === link.connection.limits.receiveMaximum, 'a slot of the send quota is missing');
     ensure(this.application.openRequests.size === 0, 'a request has not ended');
     ensure(this.engine.pollTimeout() === undefined, 'a timeout without a message');
     for (const { topic, uncertain } of this.#expected.values())
       ensure(uncertain || this.application.given.has(topic), `${topic} was never given`);
-    ensure(link.broker_.session.deliveries.length === 0, 'a delivery was never acknowledged');
+    ensure(link.connection.session.deliveries.length === 0, 'a delivery was never acknowledged');
     this.#checkStore();
   }
 
