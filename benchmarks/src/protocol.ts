@@ -39,7 +39,7 @@ export class Frames {
 
 /** Writes PUBLISH into a buffer; returns where it ends. */
 export function writePublish(
-  target: Buffer,
+  target: Buffer<ArrayBuffer>,
   offset: number,
   topic: string,
   payload: Uint8Array,
@@ -56,7 +56,7 @@ export function writePublish(
   } while (length > 0);
   target[at++] = topic.length >> 8;
   target[at++] = topic.length & 0xff;
-  at += target.latin1Write(topic, at);
+  at += target.write(topic, at, 'latin1');
   if (qos > 0) {
     target[at++] = packetIdentifier >> 8;
     target[at++] = packetIdentifier & 0xff;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { Received } from './scenarios.ts';
+import type { Received, ReceiveWork } from './scenarios.ts';
 
 /** Writes the number of a message into its payload, which every library has to copy before it publishes the next. */
 export function stamp(payload: Uint8Array, number: number): Uint8Array {
@@ -14,13 +14,15 @@ export function stamp(payload: Uint8Array, number: number): Uint8Array {
 /** Checks that numbers come one after the other, and says when the last has come. */
 export class Order {
   readonly complete: Promise<void>;
+  readonly #work: ReceiveWork;
   readonly #expected: number;
   #resolve: () => void = () => undefined;
   #messages = 0;
   #outOfOrder = 0;
 
-  constructor(expected: number) {
-    this.#expected = expected;
+  constructor(work: ReceiveWork) {
+    this.#work = work;
+    this.#expected = work.warmUp + work.messages;
     this.complete = new Promise((resolve) => {
       this.#resolve = resolve;
     });
@@ -35,6 +37,7 @@ export class Order {
       (((payload[0] ?? 0) << 24) | ((payload[1] ?? 0) << 16) | ((payload[2] ?? 0) << 8) | (payload[3] ?? 0)) >>> 0;
     if (number !== this.#messages) this.#outOfOrder += 1;
     this.#messages += 1;
+    if (this.#messages === this.#work.warmUp) this.#work.onWarm();
     if (this.#messages === this.#expected) this.#resolve();
   }
 

@@ -5,7 +5,7 @@
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { connectPacket, Frames, subscribePacket, writePublish } from '../protocol.ts';
+import { connectPacket, Frames, subscribePacket, writeAck, writePublish } from '../protocol.ts';
 import type { Adapter, PublishWork, Received, ReceiveWork } from '../scenarios.ts';
 import { Order, stamp } from '../stamps.ts';
 
@@ -15,10 +15,10 @@ const PINGREQ = Buffer.from([0xc0, 0]);
 
 export class BareAdapter implements Adapter {
   readonly #frames = new Frames();
-  readonly #pool: Buffer[] = [];
+  readonly #pool: Buffer<ArrayBuffer>[] = [];
   #socket: Socket | undefined;
   #onPacket: (bytes: Buffer, head: number, start: number, end: number) => void = () => undefined;
-  #buffer = Buffer.allocUnsafe(BUFFER_BYTES);
+  #buffer: Buffer<ArrayBuffer> = Buffer.allocUnsafe(BUFFER_BYTES);
   #end = 0;
   #unsent = 0;
   #room: (() => void) | undefined;
@@ -34,9 +34,9 @@ export class BareAdapter implements Adapter {
     await connack;
   }
 
-  async publish({ messages, qos, inFlight, payload }: PublishWork): Promise<void> {
-    if (inFlight === 0) return this.#publishAll(messages, payload);
-    let next = 0;
+  async publish({ first, messages, qos, inFlight, payload }: PublishWork): Promise<void> {
+    if (inFlight === 0) return this.#publishAll(first, messages, payload);
+    let next = first;
     let acknowledged = 0;
     const add = (): void => {
       this.#add(stamp(payload, next), qos, (next % 65_535) + 1);
@@ -45,21 +45,27 @@ export class BareAdapter implements Adapter {
     await new Promise<void>((resolve) => {
       this.#onPacket = () => {
         acknowledged += 1;
-        if (next < messages) add();
+        if (next < first + messages) add();
         else if (acknowledged === messages) resolve();
       };
       for (let open = 0; open < inFlight; open += 1) add();
     });
   }
 
-  async receive({ messages, qos }: ReceiveWork): Promise<Received> {
-    const order = new Order(messages);
+  async receive(work: ReceiveWork): Promise<Received> {
+    const order = new Order(work);
     this.#onPacket = (bytes, head, start, end) => {
       if (head >> 4 !== 3) return;
       const topicEnd = start + 2 + bytes.readUInt16BE(start);
-      order.take(bytes.subarray(topicEnd + 1, end));
+      if (work.qos === 0) {
+        order.take(bytes.subarray(topicEnd + 1, end));
+        return;
+      }
+      order.take(bytes.subarray(topicEnd + 3, end));
+      this.#makeRoom(4);
+      this.#end = writeAck(this.#buffer, this.#end, 0x40, bytes[topicEnd] ?? 0, bytes[topicEnd + 1] ?? 0);
     };
-    this.#socket?.write(subscribePacket(1, 'bench/#', qos));
+    this.#socket?.write(subscribePacket(1, 'bench/#', work.qos));
     await order.complete;
     return order.received();
   }
@@ -68,11 +74,11 @@ export class BareAdapter implements Adapter {
     this.#socket?.destroy();
   }
 
-  async #publishAll(messages: number, payload: Uint8Array): Promise<void> {
-    for (let next = 0; next < messages; next += 1) {
+  async #publishAll(first: number, messages: number, payload: Uint8Array): Promise<void> {
+    for (let next = first; next < first + messages; next += 1) {
       this.#add(stamp(payload, next), 0, 0);
       // The turn ends now and then, like that of the others.
-      if ((next & 63) === 63) await undefined;
+      if ((next & 63) === 63) await Promise.resolve();
       if (this.#unsent >= HIGH_WATER_BYTES) {
         await new Promise<void>((resolve) => {
           this.#room = resolve;
@@ -86,10 +92,14 @@ export class BareAdapter implements Adapter {
   }
 
   #add(payload: Uint8Array, qos: number, packetIdentifier: number): void {
-    if (this.#end + payload.length + 64 > BUFFER_BYTES) this.#flush();
+    this.#makeRoom(payload.length + 64);
+    this.#end = writePublish(this.#buffer, this.#end, 'bench/topic', payload, qos, packetIdentifier);
+  }
+
+  #makeRoom(bytes: number): void {
+    if (this.#end + bytes > BUFFER_BYTES) this.#flush();
     // Node writes what is there when the microtasks are over.
     if (this.#end === 0) process.nextTick(() => this.#flush());
-    this.#end = writePublish(this.#buffer, this.#end, 'bench/topic', payload, qos, packetIdentifier);
   }
 
   #flush(): void {

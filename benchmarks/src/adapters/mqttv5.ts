@@ -12,12 +12,13 @@ export class Mqttv5Adapter implements Adapter {
     await this.#client.connect();
   }
 
-  async publish({ messages, qos, inFlight, payload }: PublishWork): Promise<void> {
+  async publish({ first, messages, qos, inFlight, payload }: PublishWork): Promise<void> {
     const client = this.#open();
-    let next = 0;
+    let next = first;
+    const end = first + messages;
     if (inFlight === 0) {
       // Awaited now and then, as a program that watches for back-pressure does.
-      for (; next < messages; next += 1) {
+      for (; next < end; next += 1) {
         const sent = client.publish('bench/topic', stamp(payload, next));
         if ((next & 63) === 63) await sent;
       }
@@ -25,7 +26,7 @@ export class Mqttv5Adapter implements Adapter {
       return;
     }
     const worker = async (): Promise<void> => {
-      while (next < messages) {
+      while (next < end) {
         next += 1;
         await client.publish('bench/topic', stamp(payload, next - 1), { qos });
       }
@@ -33,9 +34,10 @@ export class Mqttv5Adapter implements Adapter {
     await Promise.all(Array.from({ length: inFlight }, worker));
   }
 
-  async receive({ messages, qos, shape }: ReceiveWork): Promise<Received> {
+  async receive(work: ReceiveWork): Promise<Received> {
     const client = this.#open();
-    const order = new Order(messages);
+    const { qos, shape } = work;
+    const order = new Order(work);
     if (shape === 'callback') {
       await client.subscribeCallback('bench/#', ({ payload }: Message) => order.take(payload), { qos });
       await order.complete;
