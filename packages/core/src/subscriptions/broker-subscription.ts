@@ -40,6 +40,13 @@ export class BrokerSubscription {
     this.#holders = this.#holders.filter((each) => each !== subscription);
   }
 
+  /** The broker has it, or will have it when it comes to an unanswered SUBSCRIBE. */
+  get mayBeAtBroker(): boolean {
+    if (this.atBroker) return true;
+    for (const { open, revoked } of this.asked) if (open && !revoked) return true;
+    return false;
+  }
+
   /** An UNSUBSCRIBE follows whatever was asked so far. */
   revoke(): void {
     this.atBroker = false;
@@ -82,7 +89,7 @@ export class SubscribeCall {
       call: this,
       target,
       options,
-      group: target.holders.map(({ serial }) => serial).join(' '),
+      group: targets.length === 1 ? '' : target.holders.map(({ serial }) => serial).join(' '),
       open: false,
       granted: false,
       askedBefore: false,

@@ -30,7 +30,7 @@ export class CallbackSubscription extends LocalSubscription {
   }
 
   protected get idle(): boolean {
-    return this.#running < this.options.concurrency && this.queue.length === 0 && !this.host.work.draining;
+    return this.#running < this.options.concurrency && this.buffer.length === 0 && !this.host.work.draining;
   }
 
   protected consume(message: ReceivedMessage): void {
@@ -115,7 +115,7 @@ export class CallbackSubscription extends LocalSubscription {
   #finishedRun(): void {
     this.#running--;
     this.host.work.ends();
-    if (this.queue.length > 0) this.consumeBuffered();
+    if (this.buffer.length > 0) this.consumeBuffered();
   }
 }
 

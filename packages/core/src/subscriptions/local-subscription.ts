@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What streams and callbacks have in common: the buffer with its bounds, the acknowledgement mode, the life of a subscription.
+// What streams and callbacks have in common: the way of a message from the broker to a consumer, and the life of a subscription.
 
 import type { AckReasonCode, SubscribeResult, SubscriptionHandle } from '../api/receive.ts';
 import type { WaitOptions } from '../api/common.ts';
@@ -8,7 +8,7 @@ import { type AnyMqttError, mqttError } from '../errors.ts';
 import type { ResolvedFilter, ResolvedSubscribeOptions } from '../options/subscribe-options.ts';
 import { resolveWaitOptions } from '../options/wait-options.ts';
 import { orAborted } from './abortable.ts';
-import { DeliveryQueue } from './delivery-queue.ts';
+import { DeliveryBuffer } from './delivery-buffer.ts';
 import { Grants } from './grants.ts';
 import { type Answer, type MessageOwner, ReceivedMessage, type ReceivedPublish } from './message.ts';
 import type { PauseControl } from './pause-control.ts';
@@ -46,13 +46,12 @@ export abstract class LocalSubscription implements SubscriptionHandle, MessageOw
   /** In the order of their making. @internal */
   readonly serial: number;
   protected readonly host: SubscriptionHost;
-  protected readonly queue: DeliveryQueue = new DeliveryQueue();
+  protected readonly buffer: DeliveryBuffer;
   #life: Life = 'open';
   #error: AnyMqttError | undefined;
   #dropped = 0;
   /** Messages given this subscription so far: the order in which they are put back. */
   #arrivals = 0;
-  #holdsReading = false;
   #unsubscribing: Promise<void> | undefined;
 
   constructor(
@@ -67,6 +66,7 @@ export abstract class LocalSubscription implements SubscriptionHandle, MessageOw
     this.options = options;
     this.wholeOrNothing = wholeOrNothing;
     this.grants = new Grants(filters);
+    this.buffer = new DeliveryBuffer(options, host.pause, (message) => this.#drop(message));
   }
 
   /** Of the messages it hands out. @internal */
@@ -79,7 +79,7 @@ export abstract class LocalSubscription implements SubscriptionHandle, MessageOw
   }
 
   get size(): number {
-    return this.queue.length;
+    return this.buffer.length;
   }
 
   get dropped(): number {
@@ -131,7 +131,7 @@ export abstract class LocalSubscription implements SubscriptionHandle, MessageOw
     else if (this.idle) {
       if (this.options.ack === 'onReceipt') message.ack();
       this.consume(message);
-    } else this.#buffer(message);
+    } else this.#store(message);
   }
 
   /** @internal */
@@ -143,9 +143,7 @@ export abstract class LocalSubscription implements SubscriptionHandle, MessageOw
   /** The oldest message that waits. */
   protected take(): ReceivedMessage | undefined {
     if (this.host.work.draining) return undefined;
-    const message = this.queue.shift();
-    if (message !== undefined && this.#holdsReading && this.#isHalfEmpty()) this.#releaseReading();
-    return message;
+    return this.buffer.shift();
   }
 
   /** A drain waits for `message` from here until `finished`. */
@@ -166,7 +164,7 @@ export abstract class LocalSubscription implements SubscriptionHandle, MessageOw
     if (message.acknowledged) return;
     if (this.#life === 'unsubscribed') this.#drop(message);
     if (this.#life === 'unsubscribed' || this.#life === 'ended') return;
-    this.queue.putBack(message, this.#isBounded(message));
+    this.buffer.putBack(message);
     this.consumeBuffered();
   }
 
@@ -176,58 +174,16 @@ export abstract class LocalSubscription implements SubscriptionHandle, MessageOw
     else message.ack();
   }
 
-  #buffer(message: ReceivedMessage): void {
-    const { overflow, ack } = this.options;
-    const bounded = this.#isBounded(message);
-    if (bounded && this.#lacksRoom(message.payloadLength, 1)) {
-      if (overflow === 'dropNewest' || (overflow === 'pause' && this.#lacksRoom(message.payloadLength, 2))) {
-        this.#drop(message);
-        return;
-      }
-      if (overflow === 'dropOldest') this.#evictFor(message);
-      // The application's drop listener may have ended the subscription.
-      if (this.#life !== 'open') {
-        this.#refuseLate(message);
-        return;
-      }
+  #store(message: ReceivedMessage): void {
+    if (!this.buffer.makeRoomFor(message)) return;
+    // The application's drop listener may have ended the subscription.
+    if (this.#life !== 'open') {
+      this.#refuseLate(message);
+      return;
     }
-    if (ack === 'onReceipt') message.ack();
-    this.queue.push(message, bounded);
-    if (overflow === 'pause' && !this.#holdsReading && this.#isFull()) {
-      this.#holdsReading = true;
-      this.host.pause.full(this);
-    }
+    if (this.options.ack === 'onReceipt') message.ack();
+    this.buffer.push(message);
     this.consumeBuffered();
-  }
-
-  /** Only what the broker no longer waits for counts, except under "dropOldest", which may evict anything. */
-  #isBounded(message: ReceivedMessage): boolean {
-    return this.options.ack === 'onReceipt' || this.options.overflow === 'dropOldest' || !message.awaited;
-  }
-
-  /** `times`: "pause" lets the bound be exceeded by itself while the application waits for the broker. */
-  #lacksRoom(bytes: number, times: number): boolean {
-    const { boundedCount, boundedBytes } = this.queue;
-    if (boundedCount >= this.options.bufferSize * times) return true;
-    // One message always fits, or one that is larger than the bound could never be given out.
-    return boundedCount > 0 && boundedBytes + bytes > this.options.bufferBytes * times;
-  }
-
-  #isFull(): boolean {
-    return this.queue.boundedCount >= this.options.bufferSize || this.queue.boundedBytes >= this.options.bufferBytes;
-  }
-
-  #isHalfEmpty(): boolean {
-    const { boundedCount, boundedBytes } = this.queue;
-    return boundedCount <= this.options.bufferSize / 2 && boundedBytes <= this.options.bufferBytes / 2;
-  }
-
-  #evictFor(message: ReceivedMessage): void {
-    while (this.#lacksRoom(message.payloadLength, 1)) {
-      const oldest = this.queue.shift();
-      if (oldest === undefined) return;
-      this.#drop(oldest);
-    }
   }
 
   /** Counted and reported while the message can still be read, acknowledged afterwards. */
@@ -253,18 +209,12 @@ export abstract class LocalSubscription implements SubscriptionHandle, MessageOw
     if (this.#life !== 'ended') this.#drop(message);
   }
 
-  #releaseReading(): void {
-    if (!this.#holdsReading) return;
-    this.#holdsReading = false;
-    this.host.pause.relieved(this);
-  }
-
   // Life --------------------------------------------------------------------------------------------------------------------
 
   /** What nobody has taken is acknowledged and counted as dropped. @internal */
   closeUnsubscribed(error?: AnyMqttError): void {
     if (!this.#close('unsubscribed', error)) return;
-    for (let message = this.queue.shift(); message !== undefined; message = this.queue.shift()) this.#drop(message);
+    for (let message = this.buffer.shift(); message !== undefined; message = this.buffer.shift()) this.#drop(message);
     this.endConsumers();
   }
 
@@ -282,7 +232,7 @@ export abstract class LocalSubscription implements SubscriptionHandle, MessageOw
     if (this.#life === 'ended') return;
     const wasOpen = this.#close('ended', error);
     this.#life = 'ended';
-    for (let message = this.queue.shift(); message !== undefined; message = this.queue.shift()) {
+    for (let message = this.buffer.shift(); message !== undefined; message = this.buffer.shift()) {
       if (!message.awaited) this.#reportDrop(message);
     }
     if (wasOpen) this.endConsumers();
@@ -290,14 +240,14 @@ export abstract class LocalSubscription implements SubscriptionHandle, MessageOw
 
   /** The session is gone, and with it the right to answer what is buffered. @internal */
   handleSessionLost(): void {
-    this.queue.boundAll();
+    this.buffer.handleSessionLost();
   }
 
   #close(life: Life, error: AnyMqttError | undefined): boolean {
     if (this.#life !== 'open') return false;
     this.#life = life;
     this.#error = error;
-    this.#releaseReading();
+    this.buffer.releaseReading();
     this.grants.settle(error ?? mqttError('CLOSED', 'The subscription ended before the broker had granted it'));
     return true;
   }

@@ -296,6 +296,22 @@ test('in doubt everything granted is subscribed again, with Retain Handling 1 wh
   expect(bench.request().filters[0]?.retainHandling).toBe(0);
 });
 
+test('in doubt, a refusal of what the engine has sent again ends all who hold the filter but those with an answer to come', () => {
+  const bench = new Bench();
+  bench.connect();
+  const granted = bench.declare('a');
+  bench.answer();
+  const [older, newer] = [bench.declare('a'), bench.declare('a')];
+  bench.drop();
+  bench.connect({ fate: 'resumed', inDoubt: true });
+  bench.answer(0x87, bench.request(1));
+  expect([granted.closed, older.closed, newer.closed]).toEqual([true, true, false]);
+  bench.answer();
+  expect(newer.closed).toBe(false);
+  bench.publish('a');
+  expect(newer.size).toBe(1);
+});
+
 test('V-055 T-193: a SUBSCRIBE open at a resumed drop is the engine’s to send again; the answer still settles it', async () => {
   const bench = new Bench();
   bench.connect();

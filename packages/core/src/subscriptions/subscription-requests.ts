@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What is asked of the broker: SUBSCRIBE for calls, in the order of the calls, UNSUBSCRIBE for filters nobody holds any more.
-// Knows, for the session of now, what was asked and granted.
+// What is asked of the broker: SUBSCRIBE for calls, in the order of the calls, UNSUBSCRIBE for filters nobody holds any more;
+// and what its answers mean.
 
 import type { ConnackInfo } from '../api/connect.ts';
 import type { SubscribeResult } from '../api/receive.ts';
 import type { AnyMqttError } from '../errors.ts';
 import type { ControlRequest, RequestOutcome } from '../session/effects.ts';
-import { type AskedFilter, BrokerSubscription, isOwner, SubscribeCall } from './broker-subscription.ts';
+import { type AskedFilter, type BrokerSubscription, isOwner, type SubscribeCall } from './broker-subscription.ts';
 import type { Obstacle } from './capabilities.ts';
 import { judge } from './judgement.ts';
 import type { LocalSubscription } from './local-subscription.ts';
@@ -15,6 +15,7 @@ import type { SubscriptionPort } from './port.ts';
 import { resultOf } from './results.ts';
 import type { Routes } from './routes.ts';
 import { planSubscribe } from './subscribe-plan.ts';
+import { SubscriptionBook } from './subscription-book.ts';
 import type { SubscriptionIdentifiers } from './subscription-identifiers.ts';
 import { Unsubscribing } from './unsubscribing.ts';
 
@@ -41,57 +42,40 @@ export interface SessionStart {
 /** @internal */
 export class SubscriptionRequests {
   readonly #port: SubscriptionPort;
-  readonly #routes: Routes;
   readonly #identifiers: SubscriptionIdentifiers;
+  readonly #book: SubscriptionBook;
   readonly #unsubscribing: Unsubscribing;
-  /** Oldest first. A call stays while its subscription lives, a filter is held under its options, or an answer is due. */
-  readonly #calls = new Set<SubscribeCall>();
-  readonly #callOf = new Map<LocalSubscription, SubscribeCall>();
-  /** By filter: what is held, asked for, or left at the broker. */
-  readonly #targets = new Map<string, BrokerSubscription>();
   readonly #open = new Map<ControlRequest, OpenSubscribe>();
   #broker: ConnackInfo | undefined;
 
   constructor(port: SubscriptionPort, routes: Routes, identifiers: SubscriptionIdentifiers) {
     this.#port = port;
-    this.#routes = routes;
     this.#identifiers = identifiers;
+    this.#book = new SubscriptionBook(routes, identifiers);
     this.#unsubscribing = new Unsubscribing(port);
   }
 
   get count(): number {
-    return this.#callOf.size;
+    return this.#book.count;
   }
 
   subscriptions(): readonly LocalSubscription[] {
-    return [...this.#callOf.keys()];
+    return this.#book.subscriptions();
   }
 
   // The application ---------------------------------------------------------------------------------------------------------
 
   /** From here on the subscription is routed to. The broker is asked now, or when there is one. */
   add(subscription: LocalSubscription): void {
-    const call = new SubscribeCall(
-      subscription,
-      subscription.filters.map((options) => [this.#join(options.filter, subscription), options]),
-    );
-    for (const asked of call.asked) {
-      asked.target.asked.add(asked);
-      // The newest options win (§3.8.4: a SUBSCRIBE replaces the one of the same filter).
-      asked.target.owner = asked;
-    }
-    this.#routes.changed();
-    this.#calls.add(call);
-    this.#callOf.set(subscription, call);
+    const call = this.#book.add(subscription);
     if (this.#broker !== undefined) this.#ask(call, call.asked, 'caller', this.#broker);
   }
 
   /** Takes it out. Resolves when the broker has answered for the filters that nobody else holds, at once without one. */
   async unsubscribe(subscription: LocalSubscription): Promise<void> {
     const unheld = this.#release(subscription);
-    const filters = unheld.filter(mayBeAtBroker).map(({ filter }) => filter);
-    for (const target of unheld) target.revoke();
-    for (const target of unheld) this.#forgetTargetIfDone(target);
+    const filters = unheld.filter((target) => target.mayBeAtBroker).map(({ filter }) => filter);
+    this.#book.revoke(unheld);
     if (filters.length === 0) return;
     if (this.#broker === undefined) this.#unsubscribing.owe(filters);
     else await this.#unsubscribing.ask(filters, this.#broker);
@@ -104,9 +88,7 @@ export class SubscriptionRequests {
 
   /** `subscription` holds `filter` no more: the broker has refused it. */
   leave(subscription: LocalSubscription, filter: string): void {
-    const target = this.#targets.get(filter);
-    if (target !== undefined) this.#leave(subscription, target);
-    this.#routes.changed();
+    this.#book.leave(subscription, filter);
   }
 
   // The broker --------------------------------------------------------------------------------------------------------------
@@ -126,7 +108,7 @@ export class SubscriptionRequests {
       this.#answer(open, (asked) => ({ filter: asked.target.filter, reasonCode }), error);
     }
     // Else a new session, where `handleConnected` asks anew.
-    for (const { call } of open.asked) this.#forgetIfDone(call);
+    for (const { call } of open.asked) this.#book.forgetIfDone(call);
   }
 
   /** The end of the client ends its subscriptions too; a broker that has lowered its limit is asked in smaller packets. */
@@ -138,9 +120,9 @@ export class SubscriptionRequests {
   handleConnected({ fate, inDoubt, info }: SessionStart): void {
     this.#broker = info;
     if (fate === 'resumed') this.#unsubscribing.handleResumed(info);
-    else this.#handleSessionLost();
+    else this.#forgetSession();
     if (inDoubt) this.#doubtGrants();
-    for (const call of this.#calls) {
+    for (const call of this.#book.calls) {
       const asked = call.asked.filter((each) => isOwner(each) && !each.open && !each.granted);
       if (asked.length > 0) this.#ask(call, asked, 'holders', info);
     }
@@ -156,7 +138,7 @@ export class SubscriptionRequests {
       for (const each of asked) {
         each.open = false;
         each.target.atBroker = false;
-        this.#forgetIfDone(each.call);
+        this.#book.forgetIfDone(each.call);
       }
     }
   }
@@ -164,21 +146,11 @@ export class SubscriptionRequests {
   /** The client stops. Returns whether the session has subscriptions that no object here stands for any more. */
   end(): boolean {
     this.#broker = undefined;
-    this.#unsubscribing.end();
-    let left = this.#unsubscribing.owing;
-    for (const call of this.#calls) {
-      for (const { target } of call.asked) {
-        left ||= mayBeAtBroker(target);
-        this.#routes.remove(target);
-      }
-    }
-    for (const call of this.#calls) this.#forget(call);
-    this.#callOf.clear();
-    this.#targets.clear();
     this.#open.clear();
-    // What the session still brings under them is for whoever declares a matching filter before the next connection.
-    this.#identifiers.forgetRetired();
-    return left;
+    this.#unsubscribing.end();
+    // Both have to end.
+    const left = this.#book.end();
+    return left || this.#unsubscribing.owing;
   }
 
   // SUBSCRIBE ---------------------------------------------------------------------------------------------------------------
@@ -198,7 +170,6 @@ export class SubscriptionRequests {
       asked.open = true;
       asked.granted = false;
       asked.askedBefore = true;
-      asked.revoked = false;
     }
     this.#open.set(request, open);
     this.#port.request(request);
@@ -239,37 +210,15 @@ export class SubscriptionRequests {
     this.#giveBack(asked.map(({ target }) => target));
   }
 
-  // Holding -----------------------------------------------------------------------------------------------------------------
-
-  #join(filter: string, subscription: LocalSubscription): BrokerSubscription {
-    let target = this.#targets.get(filter);
-    if (target === undefined) {
-      target = new BrokerSubscription(filter);
-      this.#targets.set(filter, target);
-    }
-    if (target.holders.length === 0) this.#routes.add(target);
-    target.join(subscription);
-    return target;
-  }
-
-  #leave(subscription: LocalSubscription, target: BrokerSubscription): void {
-    target.leave(subscription);
-    if (target.holders.length === 0) this.#routes.remove(target);
-  }
+  // Giving back -------------------------------------------------------------------------------------------------------------
 
   /** Returns what nobody holds any more. */
   #release(subscription: LocalSubscription): readonly BrokerSubscription[] {
-    const call = this.#callOf.get(subscription);
-    if (call === undefined) return [];
-    this.#callOf.delete(subscription);
-    const held = call.asked.map(({ target }) => target).filter((target) => target.holders.includes(subscription));
-    for (const target of held) this.#leave(subscription, target);
-    this.#routes.changed();
-    this.#withdraw(call);
-    const unheld = held.filter((target) => target.holders.length === 0);
-    for (const target of unheld) for (const asked of target.asked) this.#forgetIfDone(asked.call);
-    this.#forgetIfDone(call);
-    return unheld;
+    const released = this.#book.release(subscription);
+    if (released === undefined) return [];
+    this.#withdraw(released.call);
+    this.#book.tidy(released);
+    return released.unheld;
   }
 
   /** What was never sent need not be taken back. */
@@ -289,63 +238,24 @@ export class SubscriptionRequests {
   /** Unsubscribes what the broker has granted and nobody holds. What it has yet to answer is looked at then. */
   #giveBack(targets: readonly BrokerSubscription[]): void {
     const unwanted = targets.filter((target) => target.atBroker && target.holders.length === 0);
-    for (const target of unwanted) target.revoke();
-    this.#unsubscribing.giveBack(
-      unwanted.map(({ filter }) => filter),
-      this.#broker,
-    );
-    for (const target of targets) this.#forgetTargetIfDone(target);
+    const filters = unwanted.map(({ filter }) => filter);
+    this.#book.revoke(unwanted);
+    this.#unsubscribing.giveBack(filters, this.#broker);
   }
 
-  // Forgetting --------------------------------------------------------------------------------------------------------------
+  // Sessions ----------------------------------------------------------------------------------------------------------------
 
   /** A CONNACK was lost: the broker may have begun a new session with it (§3.1.2.4). */
   #doubtGrants(): void {
-    for (const target of this.#targets.values()) for (const asked of target.asked) asked.granted = false;
+    this.#book.doubtGrants();
     // What the engine has sent again now stands for all who hold the filter.
     for (const open of this.#open.values()) open.audience = 'holders';
   }
 
-  #handleSessionLost(): void {
+  #forgetSession(): void {
     this.#unsubscribing.handleSessionLost();
-    this.#identifiers.forgetRetired();
-    this.#routes.changed();
-    for (const target of this.#targets.values()) {
-      target.atBroker = false;
-      for (const asked of target.asked) {
-        asked.granted = false;
-        asked.open = false;
-      }
-      this.#forgetTargetIfDone(target);
-    }
+    this.#book.forgetSession();
   }
-
-  /** Its subscription is gone, no filter stands under its options, no answer is due. */
-  #forgetIfDone(call: SubscribeCall): void {
-    if (this.#callOf.has(call.subscription) || !this.#calls.has(call)) return;
-    if (!call.asked.some((asked) => asked.open || isOwner(asked))) this.#forget(call);
-  }
-
-  #forget(call: SubscribeCall): void {
-    this.#calls.delete(call);
-    for (const identifier of call.identifiers.values()) this.#identifiers.retire(identifier);
-    for (const asked of call.asked) {
-      asked.target.asked.delete(asked);
-      this.#forgetTargetIfDone(asked.target);
-    }
-  }
-
-  #forgetTargetIfDone(target: BrokerSubscription): void {
-    if (target.holders.length > 0 || target.asked.size > 0 || target.atBroker) return;
-    if (this.#targets.get(target.filter) === target) this.#targets.delete(target.filter);
-  }
-}
-
-/** The broker has it, or will have it when it comes to an unanswered SUBSCRIBE. */
-function mayBeAtBroker(target: BrokerSubscription): boolean {
-  if (target.atBroker) return true;
-  for (const { open, revoked } of target.asked) if (open && !revoked) return true;
-  return false;
 }
 
 /** The broker keeps what it had granted before under this filter, if anything. */

@@ -50,7 +50,7 @@ export class StreamSubscription extends LocalSubscription implements Subscriptio
 
   /** The end is reached: nothing is buffered, nothing will come. @internal */
   get isOver(): boolean {
-    return this.closed && this.queue.length === 0;
+    return this.closed && this.buffer.length === 0;
   }
 
   /** @internal */
@@ -96,7 +96,7 @@ export class StreamSubscription extends LocalSubscription implements Subscriptio
   // What the buffer asks for -------------------------------------------------------------------------------------------------
 
   protected get idle(): boolean {
-    return this.#consumers.size > 0 && this.queue.length === 0 && !this.host.work.draining;
+    return this.#consumers.size > 0 && this.buffer.length === 0 && !this.host.work.draining;
   }
 
   protected consume(message: ReceivedMessage): void {
