@@ -106,9 +106,7 @@ export class Dispatch implements MessageOwner {
   }
 
   #answer(exchange: InboundExchange, reasonCode: AckReasonCode): void {
-    // Its session may be gone, or the broker may have used its identifier again: then nobody waits for it.
-    const awaited = !exchange.acknowledged;
     this.#port.acknowledge(exchange, reasonCode);
-    if (awaited) this.stall.answered(exchange.qos);
+    this.stall.answered(exchange.qos);
   }
 }
