@@ -61,8 +61,8 @@ async function queued(queue: PublisherQueue, store: SessionStore | undefined, pr
   await client.connect();
   const publisher = new QueuePublisher(client, queue, { window: IN_FLIGHT });
   const outcome = await inFlight(async () => {
-    const { delivered } = await publisher.publish('gateway/7/meter', PAYLOAD);
-    await delivered();
+    const message = await publisher.publish('gateway/7/meter', PAYLOAD);
+    await message.delivered();
   }, producers);
   await publisher.close();
   await client.disconnect();

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { expect, test, vi } from 'vitest';
+import { newEntry, resolveQueueOptions } from './queue-options.ts';
+
+const options = resolveQueueOptions(undefined);
+
+test('ids are 128 bits in hex, and no two are the same', () => {
+  const ids = Array.from({ length: 1000 }, () => newEntry('t', '', undefined, options, 0).id);
+  for (const id of ids) expect(id).toMatch(/^[0-9a-f]{32}$/);
+  expect(new Set(ids).size).toBe(ids.length);
+});
+
+test('the defaults are those of the documentation', () => {
+  const { retryBackoff, isPermanent: _, ...rest } = options;
+  expect(rest).toEqual({
+    window: 32,
+    maximumSize: Number.POSITIVE_INFINITY,
+    overflow: 'dropNewest',
+    ttlMs: undefined,
+    onDeadLetter: undefined,
+    idempotencyKey: false,
+  });
+  // 1 s doubling to 1 min, half a second either way.
+  for (const [attempt, delayMs] of [
+    [1, 1000],
+    [2, 2000],
+    [6, 32_000],
+    [7, 60_000],
+    [99, 60_000],
+  ] as const)
+    for (let time = 0; time < 50; time++) expect(Math.abs(retryBackoff(attempt) - delayMs)).toBeLessThanOrEqual(500);
+});
+
+test('only options that were given are stored', () => {
+  const entry = newEntry('t', 'é', { retain: undefined, contentType: '', id: 'mine' }, options, 1234);
+  expect(entry).toEqual({
+    id: 'mine',
+    topic: 't',
+    payload: new TextEncoder().encode('é'),
+    options: { qos: 1, contentType: '' },
+    enqueuedAt: 1234,
+    expiresAt: undefined,
+  });
+});
+
+test('the lifetime is an instant: that of ttlMs or messageExpiryInterval, whichever is earlier', () => {
+  const limited = resolveQueueOptions({ ttlMs: 5000 });
+  const expiry = (messageExpiryInterval?: number) =>
+    newEntry('t', '', { messageExpiryInterval }, limited, 1000).expiresAt;
+  expect([expiry(), expiry(3), expiry(9), expiry(0)]).toEqual([6000, 4000, 6000, 1000]);
+});
+
+test('a classifier that throws leaves it to the default, and is not silent', () => {
+  const said = vi.spyOn(console, 'error').mockReturnValue();
+  const { isPermanent } = resolveQueueOptions({
+    isPermanent: () => {
+      throw new TypeError('no');
+    },
+  });
+  const error = { code: 'PACKET_TOO_LARGE' } as Parameters<typeof isPermanent>[0];
+  expect(isPermanent(error)).toBe(true);
+  expect(said).toHaveBeenCalledWith('mqtt: isPermanent failed', expect.any(TypeError));
+});
