@@ -153,12 +153,15 @@ export class ControlRequests {
     }
   }
 
-  /** All open ones end: their session is gone, or the client is closed. */
-  endAll(outcome: { readonly sessionLost: true } | { readonly error: AnyMqttError }): void {
-    const all = [...this.#open.values()];
-    for (const open of all) this.#leave(open);
-    // What is asked in answer to this belongs to the new session.
-    for (const open of all) this.#core.effects.settleRequest(open.request, outcome);
+  /** All open ones leave, without an end: their identifiers are free. The caller tells who asked, with `end`. */
+  takeAll(): ControlRequest[] {
+    const requests = [...this.#open.keys()];
+    for (const open of this.#open.values()) this.#leave(open);
+    return requests;
+  }
+
+  end(requests: readonly ControlRequest[], outcome: RequestOutcome): void {
+    for (const request of requests) this.#core.effects.settleRequest(request, outcome);
   }
 
   #end(open: OpenRequest, outcome: RequestOutcome): void {

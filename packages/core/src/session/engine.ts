@@ -161,10 +161,12 @@ export class SessionEngine {
   /** Nothing of an old session remains in the new one; what was not finished is carried over as sessionLoss says. */
   #beginSession(fate: 'new' | 'lost', now: number): void {
     this.#inbound.lose();
-    this.#requests.endAll({ sessionLost: true });
-    this.#freeIdentifiers();
+    const requests = this.#requests.takeAll();
+    this.#freeTaken();
     if (fate === 'lost') this.#session.lose(now);
     else this.#session.begin();
+    // Last: what is asked in answer to this belongs to the new session.
+    this.#requests.end(requests, { sessionLost: true });
   }
 
   /** Releases new and republished publishes; SUBSCRIBEs have been sent before them. */
@@ -227,7 +229,7 @@ export class SessionEngine {
     this.#endConnection(now, sessionExpiryInterval);
     this.#ownership.disconnected();
     this.#inbound.releaseHeld();
-    this.#requests.endAll({ error: mqttError('CLOSED', 'The client was closed') });
+    this.#requests.end(this.#requests.takeAll(), { error: mqttError('CLOSED', 'The client was closed') });
   }
 
   #endConnection(now: number, sessionExpiryInterval?: number): LiveConnection | undefined {
@@ -309,19 +311,21 @@ export class SessionEngine {
     this.#endConnection(now);
     this.#ownership.end();
     this.#inbound.lose();
-    this.#requests.endAll({ error: mqttError('CLOSED', 'The client was closed') });
+    const requests = this.#requests.takeAll();
+    this.#freeTaken();
     this.#session.reject();
-    this.#freeIdentifiers();
     this.#core.journal.putMeta();
-    this.#core.proceed(now);
+    this.#requests.end(requests, { error: mqttError('CLOSED', 'The client was closed') });
   }
 
-  #freeIdentifiers(): void {
+  /** Identifiers that had to stay taken, and what could not be read, were of the session that is gone. */
+  #freeTaken(): void {
     const { identifiers, journal } = this.#core;
     for (const [packetIdentifier, owner] of identifiers.entries()) {
-      if (owner.kind === 'taken') journal.deleteOutbound(packetIdentifier);
+      if (owner.kind !== 'taken') continue;
+      journal.deleteOutbound(packetIdentifier);
+      identifiers.release(packetIdentifier);
     }
-    identifiers.clear();
     journal.deleteDamaged();
   }
 

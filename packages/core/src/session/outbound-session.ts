@@ -46,14 +46,11 @@ export class OutboundSession {
 
   /** A session before which there was none: what has been accepted so far goes out as it is. */
   begin(): void {
-    for (const exchange of this.#flow.list) {
-      exchange.forgetSession();
-      this.#core.identifiers.assign(exchange.packetIdentifier, exchange);
-    }
+    for (const exchange of this.#flow.list) exchange.forgetSession();
     this.#flow.list.rewind();
   }
 
-  /** Session Present 0, and there was a session. Identifiers and requests of the old one are gone already. */
+  /** Session Present 0, and there was a session. Its requests are gone already. */
   lose(now: number): void {
     if (this.#core.settings.sessionLoss === 'fail') this.reject();
     else this.#republish(now);
@@ -62,7 +59,9 @@ export class OutboundSession {
 
   /** Every unfinished message ends with SESSION_LOST. */
   reject(): void {
-    for (const exchange of this.#flow.list) this.#flow.settle(exchange, sessionLost(exchange));
+    // Those of now: who hears of an end may publish again at once.
+    const exchanges = [...this.#flow.list];
+    for (const exchange of exchanges) this.#flow.settle(exchange, sessionLost(exchange));
   }
 
   /**
@@ -70,10 +69,13 @@ export class OutboundSession {
    * PUBREC is among them, since nobody knows whether the broker kept it; it can arrive twice.
    */
   #republish(now: number): void {
-    const { journal } = this.#core;
+    const { journal, identifiers } = this.#core;
     const exchanges = [...this.#flow.list];
     // All removals first: an old identifier may be the new one of another message.
-    for (const exchange of exchanges) journal.deleteOutbound(exchange.packetIdentifier);
+    for (const { packetIdentifier } of exchanges) {
+      journal.deleteOutbound(packetIdentifier);
+      identifiers.release(packetIdentifier);
+    }
     for (const exchange of exchanges) {
       exchange.forgetSession();
       // What ends here must not take the identifier of another with it.

@@ -49,11 +49,6 @@ export class PacketIdentifiers<Owner> {
     this.#owners.delete(packetIdentifier);
   }
 
-  /** A new session: all are free, but the circle goes on. */
-  clear(): void {
-    this.#owners.clear();
-  }
-
   /** Numbers go on behind the last one an earlier process used. */
   continueAfter(packetIdentifier: number): void {
     this.#last = packetIdentifier;

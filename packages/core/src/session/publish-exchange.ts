@@ -63,6 +63,8 @@ export class PublishExchange {
   // -- Places in the engine's structures
   previous: PublishExchange | undefined = undefined;
   next: PublishExchange | undefined = undefined;
+  /** The line of QoS 0 messages it stands in. */
+  waitsIn: object | undefined = undefined;
   /** In the expiry heap; -1 outside. */
   expiryIndex = -1;
 

@@ -100,9 +100,22 @@ test('endSession rejects everything unfinished with SESSION_LOST and forgets the
     .request(subscribeRequest('f'))
     .skip();
   t.engine.endSession(t.now);
-  t.expect(answered('f', 'CLOSED'), settled('a', 'SESSION_LOST', 'unknown'), settled('b', 'SESSION_LOST', 'notSent'));
+  t.expect(settled('a', 'SESSION_LOST', 'unknown'), settled('b', 'SESSION_LOST', 'notSent'), answered('f', 'CLOSED'));
   expect(t.plan().cleanStart).toBe(true);
   t.acknowledge('x').expectNothing();
+});
+
+test('who publishes again on hearing of the loss is not rejected with the rest', () => {
+  const t = connected({ sessionLoss: 'fail' }).publish({ topic: 'a' }).publish({ topic: 'b' }).skip().drop();
+  t.onSettled = () => {
+    t.onSettled = undefined;
+    t.publish({ topic: 'again' });
+  };
+  t.connect().expect(
+    settled('a', 'SESSION_LOST'),
+    settled('b', 'SESSION_LOST'),
+    sent('publish', { topicName: 'again', dup: false }),
+  );
 });
 
 test('after our own DISCONNECT messages stay in the session and requests end with CLOSED', () => {

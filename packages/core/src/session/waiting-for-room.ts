@@ -13,14 +13,12 @@ export class WaitingForRoom {
   #tail: PublishExchange | undefined = undefined;
   size = 0;
 
-  /** Looked for from the newest on: that is the one somebody takes back. */
   has(exchange: PublishExchange): boolean {
-    let candidate = this.#tail;
-    while (candidate !== undefined && candidate !== exchange) candidate = candidate.previous;
-    return candidate !== undefined;
+    return exchange.waitsIn === this;
   }
 
   append(exchange: PublishExchange): void {
+    exchange.waitsIn = this;
     exchange.previous = this.#tail;
     if (this.#tail === undefined) this.head = exchange;
     else this.#tail.next = exchange;
@@ -34,6 +32,7 @@ export class WaitingForRoom {
     else previous.next = next;
     if (next === undefined) this.#tail = previous;
     else next.previous = previous;
+    exchange.waitsIn = undefined;
     exchange.previous = undefined;
     exchange.next = undefined;
     this.size -= 1;
