@@ -2,7 +2,8 @@
 
 import { expect, test } from 'vitest';
 
-import { Bench, texts } from '../../test/subscriptions/bench.ts';
+import type { Message } from '../api/receive.ts';
+import { Bench, texts, turn } from '../../test/subscriptions/bench.ts';
 
 function drained(stream: { tryReceive(): { text(): string } | undefined }): string[] {
   const all: string[] = [];
@@ -24,13 +25,36 @@ test('S-074: "dropNewest" drops the arriving QoS 0 message of a full buffer, cou
   expect(drained(stream)).toEqual(['1', '2']);
 });
 
-test('S-075: "dropOldest" drops the oldest and keeps the newest, in every shape', () => {
+test('S-075 T-110 T-111: "dropOldest" drops the oldest and keeps the newest, in every shape', async () => {
   const bench = new Bench();
   bench.connect();
   const stream = bench.declare('a', { bufferSize: 2, overflow: 'dropOldest' });
   for (const payload of ['1', '2', '3', '4']) bench.publish('a', { payload });
   expect(texts(bench.port.drops)).toEqual(['1', '2']);
   expect(drained(stream)).toEqual(['3', '4']);
+  // A callback whose handler is busy.
+  const handled: string[] = [];
+  let release: () => void = () => undefined;
+  const busy = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const handler = (message: Message): unknown => handled.push(message.text()) === 1 && busy;
+  const callback = bench.declareCallback('b', handler, { bufferSize: 2, overflow: 'dropOldest' });
+  for (const payload of ['1', '2', '3', '4']) bench.publish('b', { payload });
+  release();
+  await turn();
+  expect(handled).toEqual(['1', '3', '4']);
+  expect(callback.dropped).toBe(1);
+});
+
+test('T-124: the bound is the client’s, the subscription’s own, or none', () => {
+  const bench = new Bench();
+  bench.connect();
+  const byDefault = bench.declare('a');
+  const own = bench.declare('a', { bufferSize: 10 });
+  const unbounded = bench.declare('a', { bufferSize: Infinity, bufferBytes: Infinity });
+  for (let i = 0; i < 70_000; i++) bench.publish('a');
+  expect([byDefault.size, own.size, unbounded.size]).toEqual([65_536, 10, 70_000]);
 });
 
 test('V-038 V-048 T-112: "dropOldest" evicts any QoS, reported with a readable message before it is acknowledged', () => {

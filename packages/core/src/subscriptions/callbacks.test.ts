@@ -192,7 +192,7 @@ test('pain 23: a handler may subscribe, unsubscribe and cause deliveries; they d
   expect(order).toEqual(['begin 1', 'end 1', 'begin 2', 'end 2']);
 });
 
-test('V-069 T-117 T-119: a handler that ends another subscription of the same message: that copy is acknowledged, not delivered', () => {
+test('V-069 T-117 T-118 T-119: a handler that ends another subscription of the same message: that copy is acknowledged, not delivered', () => {
   const bench = new Bench();
   bench.connect();
   const victim = { handle: undefined as { unsubscribe(): Promise<void> } | undefined };

@@ -26,6 +26,8 @@ export class Dispatch implements MessageOwner {
   readonly unmatched: UnmatchedHold;
   /** Made with the first subscription. */
   routes: Routes | undefined;
+  /** The client is closing: what still arrives is for the next life of the session. */
+  ended = false;
   readonly #port: SubscriptionPort;
 
   constructor(port: SubscriptionPort, { ackStallMs, unmatchedHoldMs, receiveMaximum }: SubscriptionDefaults) {
@@ -94,6 +96,8 @@ export class Dispatch implements MessageOwner {
   }
 
   #toNobody(packet: ReceivedPublish, topic: string, exchange: InboundExchange | undefined): void {
+    // Unanswered, so that the broker sends it again.
+    if (exchange !== undefined && this.ended) return;
     if (exchange !== undefined && this.unmatched.hold({ packet, topic, exchange })) return;
     this.#reportUnmatched(packet, topic, exchange);
   }

@@ -84,6 +84,27 @@ for (const [name, payloadBytes, properties] of [
   });
 }
 
+test('T-122 T-123: what a handler keeps stays intact whatever comes afterwards', () => {
+  const bench = new Bench();
+  bench.connect();
+  const kept: Message[] = [];
+  bench.declareCallback('flood/#', (message) => void kept.push(message));
+  for (const bytes of [64, 200, 5000]) {
+    const properties: PublishProperties = {
+      correlationData: Uint8Array.of(bytes & 0xff),
+      userProperties: [['size', String(bytes)]],
+    };
+    for (const packet of flood(2000, bytes, properties)) bench.registry.deliver(packet, packet.topicName, undefined);
+  }
+  for (const message of kept) {
+    const bytes = Number(message.userProperty('size'));
+    expect(message.payload.every((byte) => byte === 1)).toBe(true);
+    expect([message.topic, message.payload.length]).toEqual(['flood/device/temperature', bytes]);
+    expect(message.properties.correlationData).toEqual(Uint8Array.of(bytes & 0xff));
+  }
+  expect(kept).toHaveLength(6000);
+});
+
 test('the payloads alone, kept without their messages, hold no more', async () => {
   const bench = new Bench();
   bench.connect();

@@ -138,7 +138,7 @@ test('ack takes the codes a PUBLISH can be answered with and no others', () => {
   }
 });
 
-test('V-036: acknowledging is idempotent per handle, and answers once', () => {
+test('V-036 T-115: acknowledging is idempotent per handle, and answers once', () => {
   const answers: number[] = [];
   const owner: MessageOwner = {
     subscription: undefined,

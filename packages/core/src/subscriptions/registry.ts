@@ -43,6 +43,8 @@ export class SubscriptionRegistry implements SubscriptionHost {
   #lost: Deferred<void> | undefined;
   /** The session has subscriptions whose objects `end` has ended. */
   #orphaned = false;
+  /** The session was resumed as a stranger, and nobody has subscribed in it since. */
+  #foreign = false;
   #serial = 0;
 
   constructor(port: SubscriptionPort, defaults: SubscriptionDefaults) {
@@ -115,6 +117,7 @@ export class SubscriptionRegistry implements SubscriptionHost {
     if (this.#refusesPause(subscription)) return subscription;
     this.#requests ??= this.#makeRequests();
     this.#requests.add(subscription);
+    if (this.#broker !== undefined) this.#foreign = false;
     this.#dispatch.giveHeld();
     return subscription;
   }
@@ -147,11 +150,14 @@ export class SubscriptionRegistry implements SubscriptionHost {
   handleConnected(start: SubscriptionStart): void {
     const { stall, unmatched } = this.#dispatch;
     this.#broker = start.info;
+    this.#dispatch.ended = false;
     if (start.fate !== 'resumed') this.#forgetSession();
-    if (start.resumedForeign || this.#orphaned || unmatched.size > 0) unmatched.start();
+    if (start.resumedForeign) this.#foreign = true;
+    if (this.#foreign || this.#orphaned || unmatched.size > 0) unmatched.start();
     this.pause.handleConnected();
     for (const subscription of this.#subscriptions()) this.#endUnlessPausable(subscription);
     this.#requests?.handleConnected(start);
+    if (this.subscriptionCount > 0) this.#foreign = false;
     stall.handleConnected();
   }
 
@@ -183,6 +189,7 @@ export class SubscriptionRegistry implements SubscriptionHost {
   /** Every subscription ends at once: normally, or with `error`. What the broker waits for stays unanswered. */
   end(error: AnyMqttError | undefined): void {
     const subscriptions = this.#subscriptions();
+    this.#dispatch.ended = true;
     // Routes first: what a drop listener does must not find them.
     if (this.#requests?.end() === true) this.#orphaned = true;
     this.handleConnectionLost();
@@ -210,13 +217,16 @@ export class SubscriptionRegistry implements SubscriptionHost {
   }
 
   #endUnlessPausable(subscription: LocalSubscription): void {
+    const { grants } = subscription;
+    const isTold = !grants.settled && grants.awaited;
     if (!this.#refusesPause(subscription)) return;
     this.#requests?.abandon(subscription);
-    if (subscription.error !== undefined) this.port.emitSubscribeError(subscription, subscription.error);
+    if (subscription.error !== undefined && !isTold) this.port.emitSubscribeError(subscription, subscription.error);
   }
 
   #forgetSession(): void {
     this.#orphaned = false;
+    this.#foreign = false;
     this.#dispatch.stall.clear();
     this.#dispatch.unmatched.clear();
     for (const subscription of this.#subscriptions()) subscription.handleSessionLost();

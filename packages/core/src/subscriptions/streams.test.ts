@@ -202,7 +202,7 @@ test('a batch loop that waits takes all that one read brings', async () => {
   expect(texts(value as readonly Message[])).toEqual(['1', '2', '3', '4']);
 });
 
-test('receive: a message is its taker’s; nothing acknowledges it but ack()', async () => {
+test('S-069 T-207 receive: a message is its taker’s; nothing acknowledges it but ack()', async () => {
   const bench = new Bench();
   bench.connect();
   const stream = await granted(bench, 'a', { qos: 2 });
