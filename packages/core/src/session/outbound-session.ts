@@ -7,7 +7,7 @@ import type { Blame } from './blame.ts';
 import { MAXIMUM_BLAMES } from './blame.ts';
 import type { LiveConnection } from './live-connection.ts';
 import type { OutboundFlow } from './outbound-flow.ts';
-import { expired, rejectedByDisconnect, sessionLost } from './outcomes.ts';
+import { rejectedByDisconnect, sessionLost } from './outcomes.ts';
 import { NEVER } from './publish-exchange.ts';
 import type { PublishExchange } from './publish-exchange.ts';
 import type { SessionCore } from './session-core.ts';
@@ -59,9 +59,9 @@ export class OutboundSession {
 
   /** Every unfinished message ends with SESSION_LOST. */
   reject(): void {
-    // Those of now: who hears of an end may publish again at once.
+    // Those of now: who hears of an end may publish again at once, or take back another.
     const exchanges = [...this.#flow.list];
-    for (const exchange of exchanges) this.#flow.settle(exchange, sessionLost(exchange));
+    for (const exchange of exchanges) if (!exchange.settled) this.#flow.settle(exchange, sessionLost(exchange));
   }
 
   /**
@@ -78,11 +78,10 @@ export class OutboundSession {
     }
     for (const exchange of exchanges) {
       exchange.forgetSession();
-      // What ends here must not take the identifier of another with it.
-      exchange.packetIdentifier = 0;
-      if (now >= exchange.expiresAt) this.#flow.settle(exchange, expired(exchange));
-      else this.#startAnew(exchange);
+      this.#startAnew(exchange);
     }
+    // Only now, when all are in order again: who hears of an end may call at once.
+    this.#flow.expire(now);
   }
 
   /** The broker lost this one message: it is treated as sessionLoss treats all, behind what has been sent since. */
@@ -98,8 +97,8 @@ export class OutboundSession {
     exchange.sequence = this.#flow.nextSequence();
     this.#flow.list.append(exchange);
     if (exchange.ref !== undefined) this.#flow.producers.started(exchange.ref, exchange);
-    if (now >= exchange.expiresAt) this.#flow.settle(exchange, expired(exchange));
-    else this.#startAnew(exchange);
+    this.#startAnew(exchange);
+    this.#flow.expire(now);
   }
 
   #startAnew(exchange: PublishExchange): void {

@@ -2,9 +2,15 @@
 //
 // The engine, brokers, a network that cuts, an application that calls at any time, and a process that can be killed.
 
-import type { ConnectPacket, Packet } from '@mqttv5/wire';
+import type { ConnectPacket, Packet, PublishPacket } from '@mqttv5/wire';
 import type { AckReasonCode } from '../../src/api/receive.ts';
-import type { ControlRequest, OutboundMessage, PublishExchange } from '../../src/session/effects.ts';
+import type {
+  ControlRequest,
+  InboundExchange,
+  OutboundMessage,
+  PublishExchange,
+  RequestOutcome,
+} from '../../src/session/effects.ts';
 import { newSuspicion } from '../../src/session/effects.ts';
 import { SessionEngine } from '../../src/session/engine.ts';
 import { isMqttError, StoreError } from '../../src/errors.ts';
@@ -40,6 +46,9 @@ export class World {
   readonly #steps: readonly Step[];
   readonly #totalWeight: number;
   readonly #observer: WireObserver;
+  /** Of this step, for what is done from within calls. */
+  #random: Random = new Random(0);
+  #quiet = false;
   trace: string[] | undefined;
 
   constructor(scenario: Scenario) {
@@ -58,13 +67,24 @@ export class World {
     const hooks = {
       sending: (packet: Packet) => this.#observer.sending(packet),
       written: (link: object, packet: Packet) => this.#written(link as Link, packet),
-      deliver: application.delivered.bind(application),
+      deliver: (packet: PublishPacket, topic: string, exchange: InboundExchange | undefined) => {
+        application.delivered(packet, topic, exchange);
+        // Answered before the call returns, as "onReceipt" does.
+        if (this.#impulse(15)) this.#acknowledge(this.#random);
+      },
       settled: (exchange: PublishExchange, outcome: Parameters<ModelApplication['settled']>[1]) => {
         this.trace?.push(`  settled ${exchange.topic} ${outcome.error?.code ?? 'ok'}`);
         application.settled(exchange, outcome);
+        // A caller that goes on at once.
+        if (this.#impulse(15)) this.#publish(this.#random);
+        if (this.#impulse(5)) this.#withdraw(this.#random);
       },
       decided: application.decided.bind(application),
-      answered: application.answered.bind(application),
+      answered: (request: ControlRequest, outcome: RequestOutcome) => {
+        application.answered(request, outcome);
+        // Not on disconnect(): there is nobody to ask any more.
+        if (!('error' in outcome) && this.#impulse(20)) this.#request(this.#random);
+      },
       firstPutFailed: (exchange: PublishExchange) => {
         const error = new StoreError('no space left', { delivery: 'notSent' });
         // A producer is told by the rejection itself. It may have ended otherwise before.
@@ -89,6 +109,7 @@ export class World {
 
   step(number: number): void {
     const random = new Random(number);
+    this.#random = new Random(~number);
     let choice = random.below(this.#totalWeight);
     for (const [weight, run] of this.#steps) {
       choice -= weight;
@@ -97,6 +118,11 @@ export class World {
       break;
     }
     this.#endTurn();
+  }
+
+  /** Whether the application does something from within what it is told. */
+  #impulse(percent: number): boolean {
+    return !this.#quiet && this.#random.chance(percent);
   }
 
   #endTurn(): void {
@@ -529,6 +555,7 @@ export class World {
   /** No more faults: everything has to come to its end. */
   #quiesce(): void {
     this.trace?.push('-- quiet');
+    this.#quiet = true;
     const random = new Random(this.#scenario.seed);
     this.#runner.commitAll(this.#session);
     const calm = new Random(7);
