@@ -45,10 +45,13 @@ export class OpenRequest {
   }
 }
 
+/** Shared by all that have asked for nothing yet, and never written to. */
+const NONE: Map<ControlRequest, OpenRequest> = new Map();
+
 export class ControlRequests {
   readonly #core: SessionCore;
   /** In call order: a Map keeps it, and lets any one go in constant time. */
-  readonly #open = new Map<ControlRequest, OpenRequest>();
+  #open: Map<ControlRequest, OpenRequest> = NONE;
   /** Open and not yet sent on this connection. */
   #unsent = 0;
 
@@ -58,6 +61,7 @@ export class ControlRequests {
 
   add(request: ControlRequest): void {
     const open = new OpenRequest(request);
+    if (this.#open === NONE) this.#open = new Map();
     this.#open.set(request, open);
     this.#unsent += 1;
     const { connection } = this.#core;

@@ -22,10 +22,13 @@ const PROTOCOL_ERROR = 0x82;
 const PACKET_IDENTIFIER_NOT_FOUND = 0x92;
 const RECEIVE_MAXIMUM_EXCEEDED = 0x93;
 
+/** Shared by all that have received nothing yet, and never written to: an idle client pays for no table. */
+const NONE: Map<number, InboundExchange> = new Map();
+
 export class InboundFlow {
   readonly #core: SessionCore;
   /** By identifier: the broker's numbers, a space of their own (§2.2.1). Session State. */
-  readonly #exchanges = new Map<number, InboundExchange>();
+  #exchanges: Map<number, InboundExchange> = NONE;
   /** How often this session was resumed in doubt: records from before such a time may be of another session. */
   doubts = 0;
 
@@ -37,7 +40,7 @@ export class InboundFlow {
   restore(packetIdentifier: number, doubts: number = this.doubts): void {
     const exchange = new InboundExchange(2, packetIdentifier, 0, doubts);
     exchange.phase = 'awaitPubrel';
-    this.#exchanges.set(packetIdentifier, exchange);
+    this.#remember(exchange);
   }
 
   handlePublish(packet: PublishPacket, connection: LiveConnection): Violation | undefined {
@@ -57,7 +60,7 @@ export class InboundFlow {
     if (excess !== undefined) return excess;
     if (known !== undefined) this.#forget(known);
     const exchange = new InboundExchange(packet.qos, packet.packetIdentifier, connection.number, this.doubts);
-    this.#exchanges.set(packet.packetIdentifier, exchange);
+    this.#remember(exchange);
     (packet.qos === 1 ? connection.pubacks : connection.pubrecs).join(exchange, connection.number);
     this.#deliver(packet, topic, exchange);
     return undefined;
@@ -164,6 +167,11 @@ export class InboundFlow {
   #finish(exchange: InboundExchange, connection: LiveConnection): void {
     if (exchange.arrivedOn === connection.number) connection.unansweredInbound -= 1;
     this.#forget(exchange);
+  }
+
+  #remember(exchange: InboundExchange): void {
+    if (this.#exchanges === NONE) this.#exchanges = new Map();
+    this.#exchanges.set(exchange.packetIdentifier, exchange);
   }
 
   /** I-05: the record goes before PUBCOMP leaves. */

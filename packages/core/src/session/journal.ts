@@ -29,7 +29,7 @@ export class Journal {
   #metaStored = false;
   readonly #meta: () => SessionMeta;
   /** Keys of damaged records, kept until their session ends. */
-  readonly #damaged: string[] = [];
+  #damaged: string[] | undefined;
 
   constructor(effects: SessionEffects, persistent: boolean, meta: () => SessionMeta) {
     this.#effects = effects;
@@ -88,12 +88,15 @@ export class Journal {
   }
 
   rememberDamaged(key: string): void {
+    this.#damaged ??= [];
     this.#damaged.push(key);
   }
 
   /** Their session has ended: nothing depends on them any more. */
   deleteDamaged(): void {
-    for (const key of this.#damaged.splice(0)) if (this.#persistent) this.#delete(key);
+    const damaged = this.#damaged ?? [];
+    this.#damaged = undefined;
+    for (const key of damaged) if (this.#persistent) this.#delete(key);
   }
 
   #put(key: string, value: Uint8Array, firstPutOf?: PublishExchange): void {
