@@ -22,6 +22,7 @@ import { fnv1a } from './fnv1a.ts';
 import { GroupHandle, GroupSubscription, inTurns } from './group-subscription.ts';
 import { type ResolvedGroupOptions, resolveGroupMembers, resolveGroupOptions } from './options/group-options.ts';
 import { resolvePublish } from './options/publish-options.ts';
+import { resolveWaitOptions } from './options/wait-options.ts';
 
 /** The clients' collaborators, for tests in virtual time. */
 type Environment = ConstructorParameters<typeof Client>[1];
@@ -29,6 +30,8 @@ type Environment = ConstructorParameters<typeof Client>[1];
 interface Member {
   readonly name: string;
   readonly client: Client;
+  /** Its `connect()` may never give a verdict. */
+  readonly isEndless: boolean;
 }
 
 /**
@@ -56,44 +59,57 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
   constructor(members: readonly GroupMember[], options: GroupOptions | undefined, environment: Environment | undefined);
   constructor(members: readonly GroupMember[], options?: GroupOptions, environment?: Environment) {
     this.#options = resolveGroupOptions(options, members);
-    this.#members = resolveGroupMembers(members).map(({ name, brokers, options: own }) => ({
-      name,
-      client: new Client({ ...this.#options.shared, ...own, brokers }, environment),
-    }));
+    this.#members = resolveGroupMembers(members).map(({ name, brokers, options: own }) => {
+      const merged = { ...this.#options.shared, ...own, brokers };
+      return { name, client: new Client(merged, environment), isEndless: merged.retryInitialConnect === true };
+    });
   }
 
+  /** In the order in which they were given. */
   get members(): readonly { readonly name: string; readonly client: Client }[] {
     return this.#members;
   }
 
+  /** The client of that name; undefined when there is none. */
   member(name: string): Client | undefined {
     return this.#members.find((member) => member.name === name)?.client;
   }
 
   /**
-   * Connects every member; when one fails, those that had succeeded are disconnected again.
+   * Connects every member; when one fails, those that had succeeded are disconnected again, and the group may be connected anew.
+   * A member with `retryInitialConnect`, which goes on trying, is given up once another has failed.
    *
+   * @param options - `signal` ends the handshakes.
    * @throws the failed member's error, with those of all that failed in `errors`; MqttError `CLOSED` after `disconnect()`
    */
   async connect(options?: WaitOptions): Promise<void> {
+    const signal = resolveWaitOptions(options);
     this.#assertOpen();
     await this.#wholeOrNothing(
-      ({ client }) => client.connect(options),
+      signal,
+      ({ client, isEndless }, over) => client.connect({ signal: isEndless ? over : signal }),
       (_info, { client }) => client.disconnect(),
     );
   }
 
-  /** Disconnects every member. The group stays closed. */
+  /**
+   * Disconnects every member. The group stays closed.
+   *
+   * @throws what a member's `disconnect` throws, once every member was told to
+   */
   async disconnect(options?: DisconnectOptions): Promise<void> {
     this.#closed = true;
     this.#handles.clear();
-    await this.#forEach(({ client }) => client.disconnect(options));
+    await this.#onEach(({ client }) => client.disconnect(options));
   }
 
   /**
    * Publishes by the group's policy and resolves with one result for each member that was asked, in the order of the members.
-   * Under "broadcast" it waits for all of them, so that every result is there. Round robin and hash send once, and move on to
-   * the next member only when the chosen one could not send it at all.
+   *
+   * Under "broadcast" it waits for all of them, whatever `success` asks for, so that every result is there. A member that is
+   * reconnecting holds a QoS 1 or 2 message until it is back: where that is too long, give members `offlinePublish: 'reject'`, or
+   * the call a `signal`. Round robin and hash send once, and move on to the next member only when the chosen one could not send
+   * it at all; a member that is not connected is asked last.
    *
    * @throws GroupError `GROUP_FAILED` when fewer succeed than `success` asks for; the argument errors of `Client.publish`;
    * MqttError `CLOSED`
@@ -102,7 +118,11 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
     this.#assertOpen();
     resolvePublish(topic, payload, options);
     options?.signal?.throwIfAborted();
-    if (this.#options.publishPolicy !== 'broadcast') return this.#publishToOne(topic, payload, options);
+    if (this.#options.publishPolicy !== 'broadcast') {
+      // The caller's bytes may have changed by the time another member is asked.
+      const own = payload instanceof Uint8Array ? new Uint8Array(payload) : payload;
+      return this.#publishToOne(topic, own, options);
+    }
     const results = await Promise.all(
       this.#members.map((member) => outcomeOf(member, member.client.publish(topic, payload, options))),
     );
@@ -116,20 +136,22 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
   }
 
   /**
-   * Subscribes on every member and merges what they deliver; an acknowledgement goes back to the member that delivered.
+   * Subscribes on every member and merges what they deliver; an acknowledgement goes back to the member that delivered. The stream
+   * ends when the last member's has ended.
    *
-   * @throws the failed member's error; the members that had succeeded are unsubscribed again
+   * @throws the failed member's error; the members that had succeeded are unsubscribed again, and so is one that succeeds later
    */
   async subscribe(filters: Filters, options?: SubscribeOptions): Promise<Subscription<GroupMessage>> {
     this.#assertOpen();
     const parts = await this.#wholeOrNothing(
-      ({ client }) => client.subscribe(filters, options),
+      resolveWaitOptions({ signal: options?.signal }),
+      ({ client }, signal) => client.subscribe(filters, { ...options, signal }),
       (subscription) => subscription.unsubscribe(),
     );
     return this.#merge(parts, options);
   }
 
-  /** `subscribe` with a handler; `concurrency` counts over all members. */
+  /** `subscribe` with a handler; `concurrency` counts over all members. @throws as `subscribe` does */
   async subscribeCallback(
     filters: Filters,
     handler: MessageHandler<GroupMessage>,
@@ -138,12 +160,19 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
     this.#assertOpen();
     const turns = inTurns(handler, options?.concurrency);
     const parts = await this.#wholeOrNothing(
-      ({ name, client }) => client.subscribeCallback(filters, (message) => turns(message, name), options),
+      resolveWaitOptions({ signal: options?.signal }),
+      ({ name, client }, signal) =>
+        withHandler((callback) => client.subscribeCallback(filters, callback, { ...options, signal }), turns, name),
       (handle) => handle.unsubscribe(),
     );
     return this.#keep(new GroupHandle(parts));
   }
 
+  /**
+   * Registers on every member at once, also before `connect()`; see `Client.declare`. `ready()` waits for every member.
+   *
+   * @throws MqttError `CLOSED` after `disconnect()`, and what `Client.declare` throws; nothing is registered then
+   */
   declare(filters: Filters, options: CallbackOptions & { handler: MessageHandler<GroupMessage> }): SubscriptionHandle;
   declare(filters: Filters, options?: SubscribeOptions): Subscription<GroupMessage>;
   declare(
@@ -154,16 +183,20 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
     const handler = options?.handler;
     if (handler === undefined) {
       return this.#merge(
-        this.#members.map(({ client }) => client.declare(filters, options)),
+        this.#allOrNone(({ client }) => client.declare(filters, options)),
         options,
       );
     }
     const turns = inTurns(handler, options?.concurrency);
     return this.#keep(
       new GroupHandle(
-        this.#members.map(({ name, client }) =>
-          client.declare(filters, { ...options, handler: (message) => turns(message, name) }),
-        ),
+        this.#allOrNone(({ name, client }) => {
+          const handle: SubscriptionHandle = client.declare(filters, {
+            ...options,
+            handler: (message) => turns(message, name, () => handle.closed),
+          });
+          return handle;
+        }),
       ),
     );
   }
@@ -189,7 +222,7 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
       const result = await outcomeOf(member, member.client.publish(topic, payload, options));
       if (result.error === undefined) return [result];
       failed.push(result);
-      if (result.error.delivery !== 'notSent') break;
+      if (result.error.delivery !== 'notSent' || result.error.code === 'MESSAGE_EXPIRED') break;
     }
     throw new GroupError(`No member published to ${topic}`, failed);
   }
@@ -216,42 +249,85 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
     return handle;
   }
 
+  /** `over` is aborted with the caller's signal, and once a member has failed: what the others wait for is in vain then. */
   async #wholeOrNothing<T>(
-    act: (member: Member) => Promise<T>,
+    signal: AbortSignal | undefined,
+    act: (member: Member, over: AbortSignal) => Promise<T>,
     undo: (done: T, member: Member) => Promise<unknown>,
   ): Promise<readonly T[]> {
-    const done: { value: T; member: Member }[] = [];
+    const done: { readonly value: T; readonly member: Member }[] = [];
     const failures: unknown[] = [];
-    await this.#forEach(async (member) => {
+    const over = new AbortController();
+    const abort = (): void => over.abort(signal?.reason);
+    signal?.addEventListener('abort', abort, { once: true });
+    if (signal?.aborted) abort();
+    await this.#onEach(async (member) => {
       // One after the other means that the rest is not begun once one has failed.
       if (failures.length > 0 && this.#options.sequentialLifecycle) return;
       try {
-        done.push({ value: await act(member), member });
+        this.#assertOpen();
+        done.push({ value: await act(member, over.signal), member });
       } catch (error) {
+        if (over.signal.aborted && error === IN_VAIN) return;
         failures.push(error);
+        over.abort(IN_VAIN);
       }
     });
-    if (failures.length === 0)
-      return done
-        .sort((a, b) => this.#members.indexOf(a.member) - this.#members.indexOf(b.member))
-        .map(({ value }) => value);
-    await Promise.allSettled(done.map(({ value, member }) => undo(value, member)));
-    const ours = failures.filter((failure): failure is AnyMqttError => isMqttError(failure));
-    // A signal's reason is passed on as it is.
-    throw ours.length === failures.length ? joinErrors(ours) : failures.find((failure) => !isMqttError(failure));
+    signal?.removeEventListener('abort', abort);
+    if (failures.length > 0) {
+      await Promise.allSettled(done.map(({ value, member }) => undo(value, member)));
+      throw joined(failures);
+    }
+    const order = (member: Member): number => this.#members.indexOf(member);
+    return done.toSorted((a, b) => order(a.member) - order(b.member)).map(({ value }) => value);
   }
 
-  async #forEach(act: (member: Member) => Promise<unknown>): Promise<void> {
-    if (!this.#options.sequentialLifecycle) {
-      await Promise.all(this.#members.map(act));
-      return;
+  /** What one member throws ends those that were made before it. */
+  #allOrNone<H extends SubscriptionHandle>(make: (member: Member) => H): readonly H[] {
+    const made: H[] = [];
+    try {
+      for (const member of this.#members) made.push(make(member));
+      return made;
+    } catch (error) {
+      for (const handle of made) handle.unsubscribe().catch(() => undefined); // the caller hears of the cause
+      throw error;
     }
-    for (const member of this.#members) await act(member);
+  }
+
+  /** Every member, whatever the others do; then the first failure is thrown. */
+  async #onEach(act: (member: Member) => Promise<unknown>): Promise<void> {
+    const outcomes: PromiseSettledResult<unknown>[] = [];
+    if (this.#options.sequentialLifecycle) {
+      for (const member of this.#members) outcomes.push(...(await Promise.allSettled([act(member)])));
+    } else outcomes.push(...(await Promise.allSettled(this.#members.map(act))));
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
   }
 
   #assertOpen(): void {
     if (this.#closed) throw mqttError('CLOSED', 'The group is closed; a group is used once');
   }
+}
+
+/** Why the rest of a group stops to wait when one member has failed. Nobody sees it. */
+const IN_VAIN = new Error('another member of the group has failed');
+
+/** The last failure, with all of them; a signal's reason is passed on as it is. */
+function joined(failures: readonly unknown[]): unknown {
+  const ours = failures.filter((failure): failure is AnyMqttError => isMqttError(failure));
+  if (ours.length < failures.length) return failures.find((failure) => !isMqttError(failure));
+  // A member with a failover list has an error for each of its brokers.
+  return joinErrors(ours.flatMap((error) => error.errors ?? [error]));
+}
+
+/** A member's share in a group's handler. It may be called before the handle it asks is there. */
+async function withHandler(
+  subscribe: (callback: MessageHandler) => Promise<SubscriptionHandle>,
+  turns: ReturnType<typeof inTurns>,
+  name: string,
+): Promise<SubscriptionHandle> {
+  const own: { handle?: SubscriptionHandle } = {};
+  own.handle = await subscribe((message) => turns(message, name, () => own.handle?.closed === true));
+  return own.handle;
 }
 
 /** Anything that is not ours is the caller's signal: it ends the whole call. */

@@ -7,11 +7,11 @@ import type { Payload } from './api/common.ts';
 import type { PublishOptions, PublishResult } from './api/publish.ts';
 import type { ClientStats } from './api/stats.ts';
 import type { BrokerAddress } from './broker-url.ts';
+import { ClientPorts } from './supervisor/client-ports.ts';
 import { type AnyMqttError, isMqttError } from './errors.ts';
 import { resolveClientOptions, type ResolvedClientOptions } from './options/client-options.ts';
 import { type PoolMember, PublisherPool } from './publisher-pool.ts';
 import { Counters } from './stats.ts';
-import type { SubscriptionPort } from './subscriptions/registry.ts';
 import { SubscriptionRegistry } from './subscriptions/registry.ts';
 import type { Environment } from './supervisor/environment.ts';
 import { EventHub } from './supervisor/event-hub.ts';
@@ -38,10 +38,11 @@ export class ClientParts {
     this.pool = this.#publisherPool(options, makeMember);
     this.environment = environment;
     this.events = new EventHub(this.options.logger, environment.reportUnheard);
-    this.host = this.#sessionHost();
-    this.registry = new SubscriptionRegistry(this.#subscriptionPort(), this.options);
-    this.publishing = this.#publishing();
-    this.producers = this.#makeProducers();
+    const ports = new ClientPorts(this);
+    this.host = new SessionHost(this.options, environment, this.counters, ports);
+    this.registry = new SubscriptionRegistry(ports, this.options);
+    this.publishing = new Publishing(this.options, ports);
+    this.producers = new Producers(ports);
     this.supervisor = new Supervisor(this);
   }
 
@@ -72,15 +73,18 @@ export class ClientParts {
   publish(topic: string, payload: Payload, options: PublishOptions | undefined): Promise<PublishResult> {
     if (this.pool === undefined || this.supervisor.state !== 'connected')
       return this.publishing.publish(topic, payload, options);
-    return this.pool.publish(topic, payload, options).catch((error: unknown) => {
+    // The caller's bytes may have changed by the time another connection tries.
+    const own = payload instanceof Uint8Array ? new Uint8Array(payload) : payload;
+    return this.pool.publish(topic, own, options).catch((error: unknown) => {
       if (isMqttError(error) && error.code === 'NO_HEALTHY_PUBLISHERS')
-        return this.publishing.publish(topic, payload, options);
+        return this.publishing.publish(topic, own, options);
       throw error;
     });
   }
 
   tryPublish(topic: string, payload: Payload, options: Omit<PublishOptions, 'qos' | 'signal'> | undefined): boolean {
-    return this.pool?.tryPublish(topic, payload, options) || this.publishing.tryPublish(topic, payload, options);
+    const overPool = this.supervisor.state === 'connected' && this.pool?.tryPublish(topic, payload, options);
+    return overPool || this.publishing.tryPublish(topic, payload, options);
   }
 
   /** What is asked of the broker and awaited by the application: reading goes on meanwhile, in spite of "pause". */
@@ -115,75 +119,5 @@ export class ClientParts {
       this.counters.poolFallbacks += 1;
     };
     return new PublisherPool({ settings, options: { ...options }, makeMember, countFallback });
-  }
-
-  #sessionHost(): SessionHost {
-    return new SessionHost(this.options, this.environment, this.counters, {
-      deliver: (packet, topic, exchange) => this.registry.deliver(packet, topic, exchange),
-      publishSettled: (exchange, outcome) => this.publishing.settled(exchange, outcome),
-      requestSettled: (request, outcome) => this.registry.handleRequestSettled(request, outcome),
-      violation: (reasonCode, detail) => this.supervisor.violation(reasonCode, detail),
-      restored: (report) => this.supervisor.restored(report),
-      crashed: (error) => this.supervisor.crashed(error),
-    });
-  }
-
-  #publishing(): Publishing {
-    const supervisor = (): Supervisor => this.supervisor;
-    return new Publishing(this.options, {
-      host: this.host,
-      get state() {
-        return supervisor().state;
-      },
-      get link() {
-        return supervisor().link;
-      },
-      producerSettled: (ref, outcome) => this.producers.settled(ref, outcome),
-      emit: (event, payload) => this.events.emit(event, payload),
-      brokerWaitBegin: () => this.registry.brokerWaitBegin(),
-      brokerWaitEnd: () => this.registry.brokerWaitEnd(),
-    });
-  }
-
-  #makeProducers(): Producers {
-    const { host, publishing } = this;
-    const supervisor = (): Supervisor => this.supervisor;
-    return new Producers({
-      get engine() {
-        return host.engine;
-      },
-      get isConnected() {
-        return supervisor().state === 'connected';
-      },
-      clock: this.environment.clock,
-      open: () => host.open(),
-      publish: (ref, topic, payload, options) => publishing.publishRef(ref, topic, payload, options),
-    });
-  }
-
-  #subscriptionPort(): SubscriptionPort {
-    const { host, events, environment } = this;
-    const supervisor = (): Supervisor => this.supervisor;
-    return {
-      request: (request) => host.engine?.request(request, host.now()),
-      withdrawRequest: (request) => host.engine?.withdrawRequest(request) ?? false,
-      acknowledge: (exchange, reasonCode) => host.engine?.acknowledge(exchange, reasonCode, host.now()),
-      get canPause() {
-        return supervisor().link?.canPause;
-      },
-      get state() {
-        return supervisor().state;
-      },
-      pauseReading: () => this.supervisor.link?.pause(),
-      resumeReading: () => this.supervisor.link?.resume(),
-      emitDrop: (message, subscription) => events.emitNow('drop', { message, subscription }),
-      emitUnmatched: (message) => events.emitNow('unmatched', message),
-      emitHandlerError: (error, message) => events.emit('handlerError', { error, message }),
-      emitSubscribeError: (subscription, error) => events.emit('subscribeError', { subscription, error }),
-      emitAckStalled: (event) => events.emit('ackStalled', event),
-      clock: environment.clock,
-      counters: this.counters,
-      random: environment.random,
-    };
   }
 }

@@ -5,10 +5,10 @@
 // has sent, or what the broker has refused, goes nowhere else.
 
 import type { Payload } from './api/common.ts';
-import type { ClientOptions } from './api/options.ts';
+import type { ClientOptions, DisconnectOptions } from './api/options.ts';
 import type { PublishOptions, PublishResult } from './api/publish.ts';
 import type { BrokerAddress } from './broker-url.ts';
-import { isMqttError, mqttError } from './errors.ts';
+import { type ErrorCode, isMqttError, mqttError } from './errors.ts';
 import { fnv1a } from './fnv1a.ts';
 import type { ResolvedPublisherPool } from './options/client-options.ts';
 
@@ -16,7 +16,8 @@ import type { ResolvedPublisherPool } from './options/client-options.ts';
 export interface PoolMember {
   readonly connected: boolean;
   connect(): Promise<unknown>;
-  disconnect(): Promise<void>;
+  disconnect(options?: DisconnectOptions): Promise<void>;
+  setBrokers(broker: URL): void;
   publish(topic: string, payload: Payload, options?: PublishOptions): Promise<PublishResult>;
   tryPublish(topic: string, payload: Payload, options?: Omit<PublishOptions, 'qos' | 'signal'>): boolean;
 }
@@ -32,7 +33,9 @@ export interface PublisherPoolSetup {
 
 export class PublisherPool {
   readonly #setup: PublisherPoolSetup;
-  #members: readonly PoolMember[] = [];
+  #members: PoolMember[] = [];
+  /** Members that finish what they have begun at a broker the client has left. */
+  readonly #leaving = new Set<Promise<void>>();
   #broker: string | undefined;
   #next = 0;
 
@@ -42,14 +45,21 @@ export class PublisherPool {
 
   /** The client is connected: so are the members soon, to the same broker. They keep trying by themselves. */
   follow(broker: BrokerAddress, clientId: string): void {
-    if (this.#broker === broker.url.href) return;
-    this.#leave();
+    const moved = this.#broker !== broker.url.href;
     this.#broker = broker.url.href;
     const { settings, makeMember } = this.#setup;
-    this.#members = Array.from({ length: settings.size }, (_, index) =>
-      makeMember(this.#memberOptions(broker, settings.clientId(clientId, index + 1))),
-    );
-    for (const member of this.#members) member.connect().catch(() => undefined); // it has given up for good: publishes fall back
+    for (let index = 0; index < settings.size; index += 1) {
+      let member = this.#members[index];
+      if (member?.connected && moved) {
+        this.#leave(member);
+        member = undefined;
+      }
+      if (moved) member?.setBrokers(urlOf(broker));
+      member ??= makeMember(this.#memberOptions(broker, settings.clientId(clientId, index + 1)));
+      this.#members[index] = member;
+      // It may have given up; if not, ALREADY_CONNECTED says so. Once it gives up for good, publishes fall back.
+      member.connect().catch(() => undefined);
+    }
   }
 
   /** Ends the members; publishes under way end with them, as on a client that is closed. */
@@ -57,7 +67,7 @@ export class PublisherPool {
     const members = this.#members;
     this.#members = [];
     this.#broker = undefined;
-    await Promise.all(members.map((member) => member.disconnect()));
+    await Promise.all([...members.map((member) => member.disconnect()), ...this.#leaving]);
   }
 
   /** @throws MqttError `NO_HEALTHY_PUBLISHERS` when no member could send it at all; everything a publish throws */
@@ -92,11 +102,9 @@ export class PublisherPool {
   /** V-126: everything about how to connect and to publish; nothing about the session, the will, the store or the listeners. */
   #memberOptions(broker: BrokerAddress, clientId: string): ClientOptions {
     const { will: _will, store: _store, publisherPool: _pool, ...options } = this.#setup.options;
-    const inOptions = options.username !== undefined || options.password !== undefined;
     return {
       ...options,
-      ...(inOptions ? undefined : { username: broker.username, password: broker.password }),
-      brokers: broker.url,
+      brokers: urlOf(broker),
       clientId,
       cleanStart: true,
       cleanStartOnReconnect: true,
@@ -109,16 +117,31 @@ export class PublisherPool {
     };
   }
 
-  #leave(): void {
-    this.end().catch(() => undefined); // disconnect() of a member settles without rejecting; nothing is owed here
+  #leave(member: PoolMember): void {
+    const left = member.disconnect({ drainTimeoutMs: LEAVE_MS }).finally(() => this.#leaving.delete(left));
+    this.#leaving.add(left);
   }
 }
 
+/** How long a member may take to finish its publishes at a broker the client has left. */
+const LEAVE_MS = 2_000;
+
+/** With the credentials of this broker; they are used where the options have none. */
+function urlOf({ url, username, password }: BrokerAddress): URL {
+  const own = new URL(url);
+  own.username = encodeURIComponent(username ?? '');
+  own.password = encodeURIComponent(password ?? '');
+  return own;
+}
+
+const ELSEWHERE: ReadonlySet<ErrorCode> = new Set([
+  'NOT_CONNECTED',
+  'CLOSED',
+  'WRITE_QUEUE_FULL',
+  'PUBLISH_QUEUE_FULL',
+]);
+
 /** Another connection may try: nothing has left, and it was not the caller's mistake. */
 function couldNotSend(error: unknown): boolean {
-  return (
-    isMqttError(error) &&
-    (error.code === 'NOT_CONNECTED' || error.code === 'CLOSED' || error.code === 'WRITE_QUEUE_FULL') &&
-    error.delivery === 'notSent'
-  );
+  return isMqttError(error) && ELSEWHERE.has(error.code) && error.delivery === 'notSent';
 }

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: Apache-2.0
+// Publish-only connections beside a client's own (S-093, S-105, V-126, T-276 … T-285).
+import { Client, scramAuthenticator } from '@mqttv5/core';
+import type { ClientOptions, MessageHandler } from '@mqttv5/core';
+import { scramMethod, startBroker } from '@mqttv5/testing';
+import type { Broker, BrokerOptions } from '@mqttv5/testing';
+import type { ConnectPacket, PublishPacket } from '@mqttv5/wire';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { NOBODY } from './setup.ts';
+
+/** What the members and the client of a pool have sent one broker. */
+interface Seen {
+  readonly connects: ConnectPacket[];
+  /** By client identifier. */
+  readonly publishes: { readonly from: string; readonly packet: PublishPacket }[];
+}
+
+async function poolBroker(options: BrokerOptions = {}): Promise<Broker & Seen> {
+  const seen: Seen = { connects: [], publishes: [] };
+  const broker = await startBroker({
+    ...options,
+    intercept: (direction, packet, client) => {
+      if (direction === 'in' && packet.type === 'connect') seen.connects.push(packet);
+      if (direction === 'in' && packet.type === 'publish') seen.publishes.push({ from: client.clientId, packet });
+      return options.intercept?.(direction, packet, client);
+    },
+  });
+  onTestFinished(() => broker.close());
+  return Object.assign(broker, seen);
+}
+
+const connectedCount = (broker: Broker): number => broker.clients.filter(({ connected }) => connected).length;
+
+/** Connected, with every member of its pool. */
+async function pooled(
+  brokers: ClientOptions['brokers'],
+  options: Partial<ClientOptions> = {},
+  broker?: Broker,
+): Promise<Client> {
+  const client = new Client({
+    brokers,
+    clientId: 'main',
+    reconnect: () => 5,
+    stats: true,
+    publisherPool: { size: 2 },
+    ...options,
+  });
+  onTestFinished(() => client.disconnect());
+  await client.connect();
+  const size = options.publisherPool?.size ?? 2;
+  if (broker) await expect.poll(() => connectedCount(broker)).toBe(size + 1);
+  return client;
+}
+
+describe('the members of a pool', () => {
+  test('are named <id>-pub-<n> unless told otherwise (S-056)', async () => {
+    const broker = await poolBroker();
+    await pooled(broker.url, {}, broker);
+    expect(broker.clients.map(({ clientId }) => clientId).toSorted()).toEqual(['main', 'main-pub-1', 'main-pub-2']);
+  });
+
+  test('are named by a function, which also gets an identifier that the broker assigned (S-056)', async () => {
+    const broker = await poolBroker();
+    const clientId = (base: string, index: number): string => `${index} of ${base}`;
+    const client = await pooled(broker.url, { clientId: undefined, publisherPool: { size: 1, clientId } }, broker);
+    expect(broker.clients.map((each) => each.clientId)).toContain(`1 of ${client.clientId}`);
+    expect(client.clientId).not.toBe('');
+  });
+
+  test('inherit how to connect, and neither will nor session (V-126, T-278)', async () => {
+    const broker = await poolBroker();
+    await pooled(
+      broker.url,
+      {
+        username: 'user',
+        password: 'secret',
+        userProperties: { tenant: 'a' },
+        keepAlive: 17,
+        receiveMaximum: 7,
+        sessionExpiryInterval: 500,
+        will: { topic: 'gone', payload: 'x' },
+      },
+      broker,
+    );
+    const members = broker.connects.filter(({ clientId }) => clientId !== 'main');
+    expect(members).toHaveLength(2);
+    for (const member of members) {
+      expect(member).toMatchObject({
+        username: 'user',
+        password: new TextEncoder().encode('secret'),
+        keepAlive: 17,
+        cleanStart: true,
+        properties: { userProperties: [['tenant', 'a']], receiveMaximum: 7 },
+      });
+      expect(member.will).toBeUndefined();
+      expect(member.properties?.sessionExpiryInterval ?? 0).toBe(0);
+    }
+    expect(broker.connects.find(({ clientId }) => clientId === 'main')).toMatchObject({ will: { topicName: 'gone' } });
+  });
+
+  test("use the credentials of the broker's URL", async () => {
+    const broker = await poolBroker();
+    await pooled(broker.url.replace('//', '//us%40er:p%2Fw@'), {}, broker);
+    for (const connect of broker.connects) {
+      expect(connect).toMatchObject({ username: 'us@er', password: new TextEncoder().encode('p/w') });
+    }
+  });
+
+  test('authenticate as the client does, at the same time (V-126)', async () => {
+    const broker = await poolBroker({
+      enhancedAuth: { 'SCRAM-SHA-256': scramMethod({ hash: 'SHA-256', users: { user: 'pencil' } }) },
+    });
+    const authenticator = scramAuthenticator({ username: 'user', password: 'pencil', hash: 'SHA-256' });
+    await pooled(broker.url, { authenticator, publisherPool: { size: 4 } }, broker);
+    expect(connectedCount(broker)).toBe(5);
+  });
+
+  test("use the client's dial (V-126, T-279)", async () => {
+    const broker = await poolBroker();
+    let dials = 0;
+    const dial: ClientOptions['dial'] = (url, options) => {
+      dials += 1;
+      return broker.dial(url, options);
+    };
+    const client = await pooled('memory://broker', { dial }, broker);
+    expect(dials).toBe(3);
+    await client.publish('a', 'x', { qos: 1 });
+    expect(broker.publishes.map(({ from }) => from)).toEqual(['main-pub-1']);
+  });
+
+  test('lower the QoS, and alias topics, as the client would (V-126, T-280, T-281)', async () => {
+    const broker = await poolBroker({ connackProperties: { maximumQoS: 0, topicAliasMaximum: 5 } });
+    const client = await pooled(
+      broker.url,
+      { qosDowngrade: true, outboundTopicAliases: true, publisherPool: { size: 1 } },
+      broker,
+    );
+    await client.publish('a', 'x', { qos: 2 });
+    await client.publish('a', 'x');
+    await expect.poll(() => broker.publishes.length).toBe(2);
+    expect(broker.publishes.map(({ from, packet }) => [from, packet.qos, packet.properties?.topicAlias])).toEqual([
+      ['main-pub-1', 0, 1],
+      ['main-pub-1', 0, 1],
+    ]);
+  });
+
+  test("receive nothing: subscriptions are the client's", async () => {
+    const broker = await poolBroker();
+    const client = await pooled(broker.url, {}, broker);
+    const heard: string[] = [];
+    const handler: MessageHandler = (message) => void heard.push(message.text());
+    await client.subscribeCallback('a', handler, { qos: 1 });
+    for (const text of ['1', '2', '3']) await client.publish('a', text, { qos: 1 });
+    await expect.poll(() => heard).toEqual(['1', '2', '3']);
+    expect(broker.clients.filter(({ filters }) => filters.length > 0).map(({ clientId }) => clientId)).toEqual([
+      'main',
+    ]);
+  });
+});
+
+describe('routing', () => {
+  test('round robin spreads over the members (T-277)', async () => {
+    const broker = await poolBroker();
+    const client = await pooled(broker.url, { publisherPool: { size: 3 } }, broker);
+    for (let round = 0; round < 6; round += 1) await client.publish('a', 'x', { qos: 1 });
+    expect(broker.publishes.map(({ from }) => from)).toEqual([1, 2, 3, 1, 2, 3].map((number) => `main-pub-${number}`));
+  });
+
+  test('hashByTopic keeps a topic on one member (T-276)', async () => {
+    const broker = await poolBroker();
+    const client = await pooled(broker.url, { publisherPool: { size: 3, routing: 'hashByTopic' } }, broker);
+    const topics = ['a', 'b', 'c', 'd', 'e'];
+    for (let round = 0; round < 3; round += 1) for (const topic of topics) await client.publish(topic, 'x', { qos: 1 });
+    for (const topic of topics) {
+      const senders = broker.publishes.filter(({ packet }) => packet.topicName === topic).map(({ from }) => from);
+      expect(new Set(senders).size).toBe(1);
+      expect(senders).toHaveLength(3);
+    }
+    expect(new Set(broker.publishes.map(({ from }) => from)).size).toBeGreaterThan(1);
+  });
+
+  test('tryPublish goes over the pool too', async () => {
+    const broker = await poolBroker();
+    const client = await pooled(broker.url, {}, broker);
+    expect(client.tryPublish('a', 'x')).toBe(true);
+    await expect.poll(() => broker.publishes.map(({ from }) => from)).toEqual(['main-pub-1']);
+    expect(client.stats().poolFallbacks).toBe(0);
+  });
+
+  test('a refusal is the end: it is not sent on another connection (T-283)', async () => {
+    const broker = await poolBroker({ authorize: ({ action }) => (action === 'publish' ? 0x97 : true) });
+    const client = await pooled(broker.url, {}, broker);
+    await expect(client.publish('a', 'x', { qos: 1 })).rejects.toMatchObject({
+      code: 'PUBLISH_REFUSED',
+      reasonCode: 0x97,
+    });
+    expect(broker.publishes).toHaveLength(1);
+    expect(client.stats().poolFallbacks).toBe(0);
+  });
+
+  test('with one member down the next one sends (T-284)', async () => {
+    const broker = await poolBroker({ authenticate: ({ clientId }) => clientId !== 'main-pub-1' });
+    const client = await pooled(broker.url);
+    await expect.poll(() => broker.clients.map(({ clientId }) => clientId)).toContain('main-pub-2');
+    for (let round = 0; round < 4; round += 1) await client.publish('a', 'x', { qos: 1 });
+    expect(new Set(broker.publishes.map(({ from }) => from))).toEqual(new Set(['main-pub-2']));
+    expect(client.stats().poolFallbacks).toBe(0);
+  });
+
+  test('with all members down the client itself sends, and counts it (S-105, T-282)', async () => {
+    const broker = await poolBroker({ authenticate: ({ clientId }) => clientId === 'main' });
+    const client = await pooled(broker.url);
+    const payload = Uint8Array.of(1);
+    const publishing = client.publish('a', payload, { qos: 1 });
+    // What is published is what the call was given.
+    payload[0] = 2;
+    await publishing;
+    expect(client.tryPublish('a', 'x')).toBe(true);
+    await expect.poll(() => broker.publishes.length).toBe(2);
+    expect(broker.publishes.map(({ from }) => from)).toEqual(['main', 'main']);
+    expect(broker.publishes[0]?.packet.payload).toEqual(Uint8Array.of(1));
+    expect(client.stats().poolFallbacks).toBe(2);
+  });
+
+  test("a wrong argument is nobody's fallback", async () => {
+    const broker = await poolBroker();
+    const client = await pooled(broker.url, {}, broker);
+    await expect(client.publish('a/#', 'x')).rejects.toMatchObject({ code: 'INVALID_TOPIC' });
+    await expect(client.publish('a', 5 as unknown as string)).rejects.toMatchObject({ code: 'INVALID_OPTION' });
+    expect(client.stats().poolFallbacks).toBe(0);
+  });
+
+  test('before the client is connected there is no pool, and nothing is counted', async () => {
+    const client = new Client({ brokers: NOBODY, clientId: 'main', stats: true, publisherPool: { size: 2 } });
+    await expect(client.publish('a', 'x', { qos: 1 })).rejects.toMatchObject({ code: 'NOT_CONNECTED' });
+    expect(client.tryPublish('a', 'x')).toBe(false);
+    expect(client.stats().poolFallbacks).toBe(0);
+  });
+});
+
+describe('the life of a pool', () => {
+  test('a member that was dropped comes back', async () => {
+    const broker = await poolBroker();
+    const client = await pooled(broker.url, {}, broker);
+    broker.dropConnections();
+    await expect.poll(() => connectedCount(broker)).toBe(0);
+    await expect.poll(() => connectedCount(broker)).toBe(3);
+    await client.awaitConnection();
+    await client.publish('a', 'x', { qos: 1 });
+    expect(broker.publishes.map(({ from }) => from)).toEqual(['main-pub-1']);
+  });
+
+  test('it fails over with the client, beside a failover list, and takes along what was not finished (S-093)', async () => {
+    const [first, second] = [
+      await poolBroker({
+        intercept: (direction, { type }) => (direction === 'out' && type === 'puback' ? 'discard' : undefined),
+      }),
+      await poolBroker(),
+    ];
+    const client = await pooled([first.url, second.url], {}, first);
+    const publishing = [client.publish('a', '1', { qos: 1 }), client.publish('a', '2', { qos: 1 })];
+    await expect.poll(() => first.publishes.length).toBe(2);
+    await first.close();
+    await Promise.all(publishing);
+    expect(
+      second.publishes.map(({ from, packet }) => `${from} ${new TextDecoder().decode(packet.payload)}`).toSorted(),
+    ).toEqual(['main-pub-1 1', 'main-pub-2 2']);
+    expect(connectedCount(second)).toBe(3);
+  });
+
+  test('members that are still connected to the broker the client has left are replaced', async () => {
+    const [first, second] = [await poolBroker(), await poolBroker()];
+    const client = await pooled(first.url, {}, first);
+    client.setBrokers(second.url);
+    first.disconnect('main', 0x98);
+    await expect.poll(() => connectedCount(second)).toBe(3);
+    await expect.poll(() => connectedCount(first)).toBe(0);
+    await client.publish('a', 'x', { qos: 1 });
+    expect(second.publishes.map(({ from }) => from)).toEqual(['main-pub-1']);
+  });
+
+  test('a member that has given up is tried again when the client is back', async () => {
+    let open = false;
+    const broker = await poolBroker({ authenticate: ({ clientId }) => open || clientId === 'main' });
+    const client = await pooled(broker.url, {
+      maximumReconnectAttempts: 1,
+      publisherPool: { size: 1 },
+      // The member's end is expected.
+      logger: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined },
+    });
+    await client.publish('a', 'x', { qos: 1 });
+    expect(client.stats().poolFallbacks).toBe(1);
+    open = true;
+    broker.dropConnections();
+    await expect.poll(() => connectedCount(broker)).toBe(2);
+  });
+
+  test('disconnect() ends every member, and connect() makes them again', async () => {
+    const broker = await poolBroker();
+    const client = await pooled(broker.url, {}, broker);
+    await client.disconnect();
+    await expect.poll(() => connectedCount(broker)).toBe(0);
+    await client.connect();
+    await expect.poll(() => connectedCount(broker)).toBe(3);
+  });
+
+  test('connect, publish and disconnect in any order leave nothing behind and nothing open (T-285)', async () => {
+    const broker = await poolBroker();
+    const client = new Client({
+      brokers: broker.url,
+      clientId: 'main',
+      reconnect: () => 1,
+      publisherPool: { size: 3 },
+    });
+    const settled: Promise<unknown>[] = [];
+    for (let round = 0; round < 20; round += 1) {
+      const connecting = client.connect();
+      settled.push(connecting.catch(() => undefined));
+      if (round % 3 > 0) await connecting;
+      for (const qos of [0, 1, 2] as const) {
+        settled.push(
+          client.publish('a', 'x', { qos }).catch((error: unknown) => expect(error).toHaveProperty('delivery')),
+        );
+      }
+      if (round % 4 === 1) broker.dropConnections();
+      if (round % 2 > 0) await Promise.resolve();
+      await client.disconnect();
+      expect(client.state).toBe('closed');
+    }
+    await Promise.all(settled);
+    await expect.poll(() => connectedCount(broker)).toBe(0);
+  });
+});
