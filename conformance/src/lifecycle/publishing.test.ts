@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { constantBackoff } from '@mqttv5/core';
+import { constantBackoff, MemorySessionStore } from '@mqttv5/core';
 import type { Client, PublishOptions } from '@mqttv5/core';
 import { type ScriptedConnection, startBroker } from '@mqttv5/testing';
 import type { ConnackProperties } from '@mqttv5/wire';
@@ -100,6 +100,54 @@ describe('publishMode', () => {
     await turn();
     connection.drop();
     await expect(publishing).rejects.toMatchObject({ code: 'CONNECTION_LOST', delivery: 'unknown' });
+  });
+
+  test('"waitForFlush": one that had to wait for room waits for its flush too', async () => {
+    await using broker = await startBroker();
+    const flushes: (() => void)[] = [];
+    const { client } = scripted({
+      publishMode: 'waitForFlush',
+      writeHighWaterMark: 1024,
+      dial: async (url, options) => {
+        const connection = await broker.dial(url, options);
+        const write = connection.write.bind(connection);
+        connection.write = (bytes, written) => write(bytes, () => flushes.push(() => written?.()));
+        return connection;
+      },
+    });
+    const connecting = client.connect();
+    while (flushes.length === 0) await turn();
+    flushes.shift()?.();
+    await connecting;
+    const first = client.publish('fills', new Uint8Array(2_000));
+    const second = client.publish('behind', 'x');
+    while (flushes.length === 0) await turn();
+    flushes.shift()?.();
+    await first;
+    while (flushes.length === 0) await turn();
+    expect(await stateOf(second)).toBe('pending');
+    flushes.shift()?.();
+    expect(await second).toEqual({ reasonCode: 0 });
+    // From here on, DISCONNECT included.
+    flushes.push = (flush) => {
+      flush();
+      return 0;
+    };
+  });
+
+  test('"waitForFlush" with a store: the bytes leave behind a commit, and so does the promise', async () => {
+    const store = new MemorySessionStore();
+    const { client, connection } = await connected({ publishMode: 'waitForFlush', store, clientId: 'c' });
+    const open = Promise.withResolvers<void>();
+    store.commit = () => open.promise as never;
+    void client.publish('recorded', 'x', { qos: 1 }).catch(() => undefined); // ends with the client
+    const behind = client.publish('behind', 'x');
+    await turn();
+    expect([await stateOf(behind), connection.received.length]).toEqual(['pending', 1]);
+    open.resolve();
+    expect(await behind).toEqual({ reasonCode: 0 });
+    await connection.expect('publish');
+    expect((await connection.expect('publish')).topicName).toBe('behind');
   });
 });
 

@@ -212,6 +212,46 @@ test('connect() resolves when its session is recorded; its signal ends that wait
   expect(client.state).toBe('idle');
 });
 
+describe('while an asynchronous store is being read', () => {
+  async function reading() {
+    const loaded = Promise.withResolvers<Iterable<readonly [string, Uint8Array]>>();
+    const store: SessionStore = { load: () => loaded.promise, commit: () => undefined, close: () => undefined };
+    const { broker, client } = scripted({ store, clientId: 'c' });
+    const connecting = client.connect();
+    connecting.catch(() => undefined);
+    await turn();
+    return { broker, client, connecting, loaded };
+  }
+
+  test('a publish waits for it, with the bytes it was given', async () => {
+    const { broker, client, connecting, loaded } = await reading();
+    const bytes = new TextEncoder().encode('before');
+    const publishing = client.publish('a', bytes, { qos: 1 });
+    bytes.fill(0);
+    loaded.resolve([]);
+    const connection = await broker.accept();
+    await connection.handshake();
+    await connecting;
+    const { payload, packetIdentifier } = await connection.expect('publish');
+    expect(new TextDecoder().decode(payload)).toBe('before');
+    connection.send({ type: 'puback', packetIdentifier, reasonCode: 0 });
+    await publishing;
+  });
+
+  test('one that is never read: signal and disconnect() end a publish all the same, and nothing was sent', async () => {
+    const { client, connecting } = await reading();
+    const controller = new AbortController();
+    const aborted = client.publish('a', 'x', { qos: 1, signal: controller.signal });
+    const open = client.publish('a', 'x', { qos: 1 });
+    for (const each of [aborted, open]) each.catch(() => undefined);
+    controller.abort('enough');
+    await expect(aborted).rejects.toBe('enough');
+    await client.disconnect();
+    await expect(open).rejects.toMatchObject({ code: 'CLOSED', delivery: 'notSent' });
+    await expect(connecting).rejects.toMatchObject({ code: 'CLOSED' });
+  });
+});
+
 describe('whose session it is (V-075)', () => {
   test('a session in the store is resumed without being asked; an explicit cleanStart gives it up at the first CONNACK', async () => {
     await using broker = await startBroker();

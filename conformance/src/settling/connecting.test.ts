@@ -94,7 +94,13 @@ test('a store that cannot be read: STORE_FAILED, and nothing is dialled', async 
   };
   const options = { dial: broker.dial, store, logger: silent };
   const group = new ClientGroup([{ brokers: 'mqtt://scripted', options }]);
+  let attempts = 0;
+  group.members[0]?.client.on('connectError', () => {
+    attempts += 1;
+  });
   expect(await describeEnding(group.connect())).toBe('STORE_FAILED');
+  await turn();
+  expect(attempts).toBe(0);
 });
 
 test.each([

@@ -7,6 +7,7 @@ import type { ClientEvents } from '../api/events.ts';
 import type { ClientState } from '../api/connect.ts';
 import type { Payload } from '../api/common.ts';
 import type { PublishOptions, PublishResult } from '../api/publish.ts';
+import { orAborted } from '../abort.ts';
 import type { Link } from '../connection/link.ts';
 import { PAYLOAD_BY_REFERENCE_FROM } from '../connection/outbox.ts';
 import { type AnyMqttError, MqttError, mqttError, withDelivery } from '../errors.ts';
@@ -38,6 +39,8 @@ const encoder = new TextEncoder();
 export class Publishing {
   readonly #options: ResolvedClientOptions;
   readonly #context: PublishingContext;
+  /** Waits for the store to be read. */
+  readonly #opening = new Set<AbortController>();
   #open = 0;
   #idle: (() => void)[] = [];
 
@@ -113,6 +116,9 @@ export class Publishing {
 
   /** The client ends: accepted messages stay in the session, the waiting for them does not. */
   detachAll(cause: AnyMqttError | undefined): void {
+    const unread = { delivery: 'notSent', ...(cause && { cause }) } as const;
+    for (const opening of this.#opening)
+      opening.abort(mqttError('CLOSED', 'The client was closed before its session store had been read', unread));
     for (const exchange of this.#context.host.engine?.exchanges() ?? []) {
       const waiter = exchange.waiter;
       // QoS 0 that waits for room is in no session: the engine ends it with the connection.
@@ -149,8 +155,9 @@ export class Publishing {
       outboundMessage(topic, bytes, 0, options?.retain, properties),
       this.#context.host.now(),
     );
-    if (exchange !== undefined) return this.#wait(exchange, options?.signal);
-    return this.#options.publishMode === 'fireAndForget' ? SENT_PROMISE : this.#whenFlushed(options?.signal);
+    const sent = exchange && this.#wait(exchange, options?.signal);
+    if (this.#options.publishMode === 'fireAndForget') return sent ?? SENT_PROMISE;
+    return this.#whenFlushed(sent, options?.signal);
   }
 
   /**
@@ -210,25 +217,44 @@ export class Publishing {
     for (const resolve of idle) resolve();
   }
 
-  #whenFlushed(signal: AbortSignal | undefined): Promise<PublishResult> {
-    return new Promise((resolve, reject) => {
-      const abort = (): void => reject(signal?.reason);
-      signal?.addEventListener('abort', abort, { once: true });
-      this.#context.link?.flushed((error) => {
-        signal?.removeEventListener('abort', abort);
+  /** When the system has taken the bytes: behind the wait for room, and behind the commit that may hold them back. */
+  async #whenFlushed(
+    sent: Promise<PublishResult> | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<PublishResult> {
+    const { link, host } = this.#context;
+    if (sent !== undefined) await sent;
+    const held = host.runner.committed();
+    if (held !== undefined) await orAborted(held, signal);
+    if (link === undefined || link !== this.#context.link)
+      throw mqttError('CONNECTION_LOST', 'The connection ended before the PUBLISH was flushed', {
+        delivery: 'unknown',
+      });
+    const flushed = new Promise<PublishResult>((resolve, reject) => {
+      link.flushed((error) => {
         if (error) reject(withDelivery(error, 'unknown'));
         else resolve(SENT);
       });
     });
+    return orAborted(flushed, signal);
   }
 
   async #whenOpen(topic: string, payload: Payload, options: PublishOptions | undefined): Promise<PublishResult> {
     // The caller's bytes may change while the store is read.
     const copy = owned(payload);
+    const { signal } = options ?? {};
+    const over = new AbortController();
+    const abort = (): void => over.abort(signal?.reason);
+    signal?.addEventListener('abort', abort, { once: true });
+    this.#opening.add(over);
     try {
-      await this.#context.host.open();
+      await orAborted(Promise.resolve(this.#context.host.open()), over.signal);
     } catch (error) {
+      if (over.signal.aborted) throw over.signal.reason;
       throw mqttError('NOT_CONNECTED', 'The session store could not be read', { cause: error, delivery: 'notSent' });
+    } finally {
+      signal?.removeEventListener('abort', abort);
+      this.#opening.delete(over);
     }
     return this.publish(topic, copy, options);
   }
