@@ -12,11 +12,12 @@ import type {
   PublishOutcome,
   RequestOutcome,
   RestoreReport,
+  SessionSettings,
 } from '../session/effects.ts';
 import { SessionEngine } from '../session/engine.ts';
 import type { Counters } from '../stats.ts';
 import type { Environment } from './environment.ts';
-import { SessionRunner } from './runner.ts';
+import { type RunnerTargets, SessionRunner } from './runner.ts';
 
 /** Who is told what the engine decides. */
 export interface SessionListener {
@@ -29,7 +30,7 @@ export interface SessionListener {
   crashed(error: StoreError): void;
 }
 
-export class SessionHost {
+export class SessionHost implements RunnerTargets {
   readonly #options: ResolvedClientOptions;
   readonly #environment: Environment;
   readonly #counters: Counters;
@@ -111,29 +112,36 @@ export class SessionHost {
   }
 
   #newEngine(runner: SessionRunner): SessionEngine {
-    const options = this.#options;
-    const settings = { ...options, clientId: options.clientId ?? '', persistent: options.store !== undefined };
-    return new SessionEngine(settings, runner, this.#environment.random);
+    return new SessionEngine(settingsOf(this.#options), runner, this.#environment.random);
   }
 
   #newRunner(): SessionRunner {
-    const listener = this.#listener;
-    const targets = {
-      deliver: (packet: PublishPacket, topic: string, exchange: InboundExchange | undefined) =>
-        listener.deliver(packet, topic, exchange),
-      publishSettled: (exchange: PublishExchange, outcome: PublishOutcome) =>
-        listener.publishSettled(exchange, outcome),
-      requestSettled: (request: ControlRequest, outcome: RequestOutcome) => listener.requestSettled(request, outcome),
-      violation: (reasonCode: number, detail: string) => listener.violation(reasonCode, detail),
-      room: () => this.#engine?.handleRoom(this.now()),
-      firstPutsFailed: (exchanges: readonly PublishExchange[], cause: unknown) =>
-        this.#rejectFirstPuts(exchanges, cause),
-      storeFailed: (cause: unknown, unsettled: readonly PublishExchange[]) => this.#crash(cause, unsettled),
-    };
-    return new SessionRunner(this.#options.store, targets, this.#counters, this.#options.writeHighWaterMark);
+    return new SessionRunner(this.#options.store, this, this.#counters, this.#options.writeHighWaterMark);
   }
 
-  #rejectFirstPuts(exchanges: readonly PublishExchange[], cause: unknown): void {
+  // RunnerTargets
+
+  deliver(packet: PublishPacket, topic: string, exchange: InboundExchange | undefined): void {
+    this.#listener.deliver(packet, topic, exchange);
+  }
+
+  publishSettled(exchange: PublishExchange, outcome: PublishOutcome): void {
+    this.#listener.publishSettled(exchange, outcome);
+  }
+
+  requestSettled(request: ControlRequest, outcome: RequestOutcome): void {
+    this.#listener.requestSettled(request, outcome);
+  }
+
+  violation(reasonCode: number, detail: string): void {
+    this.#listener.violation(reasonCode, detail);
+  }
+
+  room(): void {
+    this.#engine?.handleRoom(this.now());
+  }
+
+  firstPutsFailed(exchanges: readonly PublishExchange[], cause: unknown): void {
     for (const exchange of exchanges) {
       const error = new StoreError(`The session store did not take the publish to ${exchange.topic}`, {
         cause,
@@ -144,7 +152,7 @@ export class SessionHost {
   }
 
   /** What memory holds and the store does not is unknown to the next start: both must agree again, so memory goes. */
-  #crash(cause: unknown, unsettled: readonly PublishExchange[]): void {
+  storeFailed(cause: unknown, unsettled: readonly PublishExchange[]): void {
     const engine = this.#engine;
     const recorded = [...(engine?.exchanges() ?? [])].filter(({ qos }) => qos > 0);
     this.rest();
@@ -161,4 +169,25 @@ export class SessionHost {
     // Requests and QoS 0 that waits for room have no record: they end as at any other end of a connection.
     engine?.handleDisconnected(this.now());
   }
+}
+
+/** Picked, not spread: a session keeps this as long as it lives. */
+function settingsOf(options: ResolvedClientOptions): SessionSettings {
+  return {
+    clientId: options.clientId ?? '',
+    cleanStart: options.cleanStart,
+    cleanStartOnReconnect: options.cleanStartOnReconnect,
+    sessionExpiryInterval: options.sessionExpiryInterval,
+    sessionLoss: options.sessionLoss,
+    resumeWithoutState: options.resumeWithoutState,
+    independentBrokers: options.independentBrokers,
+    receiveMaximum: options.receiveMaximum,
+    topicAliasMaximum: options.topicAliasMaximum,
+    requestProblemInformation: options.requestProblemInformation,
+    outboundTopicAliases: options.outboundTopicAliases,
+    qosDowngrade: options.qosDowngrade,
+    writeOverflow: options.writeOverflow,
+    maximumQueuedPublishes: options.maximumQueuedPublishes,
+    persistent: options.store !== undefined,
+  };
 }
