@@ -3,8 +3,8 @@
 /** A promise and what settles it. */
 export interface Deferred<T> {
   readonly promise: Promise<T>;
-  resolve(value: T): void;
-  reject(error: unknown): void;
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 /** Nobody has to be listening: a rejection that no one asked for is not an unhandled one. */

@@ -27,8 +27,8 @@ export interface SubscriptionHost {
   brokerWait<T>(operation: Promise<T>): Promise<T>;
   /** Takes the subscription out and resolves when the broker has unsubscribed what nobody else holds. */
   unsubscribe(subscription: LocalSubscription): Promise<void>;
-  /** Resolves when the connection of now is lost; at once when there is none. */
-  connectionLost(): Promise<void>;
+  /** Settles with `operation`, or when the connection of now is lost; at once when there is none. */
+  whileConnected(operation: Promise<void>): Promise<void>;
 }
 
 /** How a subscription ended: by the application, by the broker (what has arrived can still be read), or with the client. */
@@ -104,7 +104,7 @@ export abstract class LocalSubscription implements SubscriptionHandle, MessageOw
 
   /** Ends it like `unsubscribe()`, but never waits for a connection. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.race([this.unsubscribe(), this.host.connectionLost()]);
+    await this.host.whileConnected(this.unsubscribe());
   }
 
   // Deliveries --------------------------------------------------------------------------------------------------------------

@@ -39,8 +39,8 @@ export class SubscriptionRegistry implements SubscriptionHost {
   #requests: SubscriptionRequests | undefined;
   /** Of the connection there is. */
   #broker: ConnackInfo | undefined;
-  /** Made for whoever disposes of a subscription, which waits no longer than the connection. */
-  #lost: Deferred<void> | undefined;
+  /** Waits that end with the connection. Not one promise of the connection: it would collect a reaction for each wait. */
+  #whileConnected: Set<Deferred<void>> | undefined;
   /** The session has subscriptions whose objects `end` has ended. */
   #orphaned = false;
   /** The session was resumed as a stranger, and nobody has subscribed in it since. */
@@ -167,8 +167,8 @@ export class SubscriptionRegistry implements SubscriptionHost {
     this.#dispatch.stall.handleConnectionLost();
     this.#dispatch.unmatched.suspend();
     this.#requests?.handleConnectionLost();
-    this.#lost?.resolve();
-    this.#lost = undefined;
+    for (const wait of this.#whileConnected ?? []) wait.resolve();
+    this.#whileConnected = undefined;
   }
 
   /** `connect()` has given up: whoever waits for a grant is told. What was declared stays for the next `connect()`. */
@@ -265,9 +265,12 @@ export class SubscriptionRegistry implements SubscriptionHost {
     }
   }
 
-  connectionLost(): Promise<void> {
-    if (this.#broker === undefined) return Promise.resolve();
-    this.#lost ??= deferred();
-    return this.#lost.promise;
+  whileConnected(operation: Promise<void>): Promise<void> {
+    const wait = deferred<void>();
+    const waits = (this.#whileConnected ??= new Set());
+    waits.add(wait);
+    void operation.then(wait.resolve, wait.reject).finally(() => waits.delete(wait));
+    if (this.#broker === undefined) wait.resolve();
+    return wait.promise;
   }
 }
