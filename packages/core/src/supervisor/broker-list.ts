@@ -20,6 +20,8 @@ export class BrokerList {
   #redirectedAttempts = 0;
   #onDetour = false;
   #justMoved = false;
+  /** The failure of now was the last redirected one in a row: what it points to is not followed. */
+  #exhausted = false;
 
   constructor(brokers: readonly BrokerAddress[]) {
     this.#configured = brokers;
@@ -47,6 +49,7 @@ export class BrokerList {
     this.#onDetour = this.#detour !== undefined;
     this.#detour = undefined;
     this.#justMoved = false;
+    this.#exhausted = false;
     if (this.#onDetour || this.#moved) this.#redirectedAttempts += 1;
     return broker;
   }
@@ -63,12 +66,14 @@ export class BrokerList {
     this.#onDetour = false;
     if (this.#redirectedAttempts < MAXIMUM_REDIRECTED_ATTEMPTS || !this.#moved) return;
     this.#moved = undefined;
+    this.#exhausted = true;
     this.#index = 0;
     this.#redirectedAttempts = 0;
   }
 
   /** 0x9C: the first usable target, for the next attempt only. Refused once five redirected attempts in a row have failed. */
   detour(target: BrokerAddress): boolean {
+    if (this.#exhausted) return false;
     if (this.#redirectedAttempts >= MAXIMUM_REDIRECTED_ATTEMPTS) {
       this.#redirectedAttempts = 0;
       return false;
@@ -77,13 +82,15 @@ export class BrokerList {
     return true;
   }
 
-  /** 0x9D: these replace the list for this object's life. */
-  move(targets: readonly BrokerAddress[]): void {
+  /** 0x9D: these replace the list for this object's life. Refused like a detour. */
+  move(targets: readonly BrokerAddress[]): boolean {
+    if (this.#exhausted) return false;
     this.#moved = targets;
     this.#justMoved = true;
     this.#detour = undefined;
     this.#onDetour = false;
     this.#index = 0;
+    return true;
   }
 
   /** The application's own word replaces everything. */

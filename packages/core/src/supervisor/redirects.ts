@@ -29,6 +29,5 @@ export function followRedirect(
   const first = targets[0];
   if (first === undefined) return false;
   if (info.reasonCode === ReasonCode.UseAnotherServer) return brokers.detour(first);
-  brokers.move(targets);
-  return true;
+  return brokers.move(targets);
 }
