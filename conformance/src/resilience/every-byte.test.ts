@@ -8,8 +8,8 @@
 // QoS 1 arrives at least once, QoS 2 exactly once, and in the end nothing is left: no socket, no timer, no listener.
 
 import { getEventListeners } from 'node:events';
-import { Client, constantBackoff } from '@mqttv5/core';
-import type { Message } from '@mqttv5/core';
+import { Client, constantBackoff, MemorySessionStore } from '@mqttv5/core';
+import type { Message, SessionOperation, SessionStore } from '@mqttv5/core';
 import { type Broker, startBroker } from '@mqttv5/testing';
 import { describe, expect, test } from 'vitest';
 import { type Cut, startCuttingRelay } from './cutting-relay.ts';
@@ -92,11 +92,17 @@ const exchanges: readonly Exchange[] = [
   },
 ];
 
-const variants: readonly Omit<Cut, 'behind' | 'direction'>[] = [
-  { how: 'fin', connections: 1 },
-  { how: 'rst', connections: 1 },
+interface Variant extends Omit<Cut, 'behind'> {
+  /** With a store that answers a turn later: everything that leaves waits for its record. */
+  readonly stored: boolean;
+}
+
+const variants: readonly Omit<Variant, 'direction'>[] = [
+  { how: 'fin', connections: 1, stored: false },
+  { how: 'rst', connections: 1, stored: false },
   // The connection that resumes is cut at the same place.
-  { how: 'fin', connections: 2 },
+  { how: 'fin', connections: 2, stored: false },
+  { how: 'rst', connections: 2, stored: true },
 ];
 
 describe('every byte', { timeout: LIMIT_MS }, () => {
@@ -119,7 +125,7 @@ describe('every byte', { timeout: LIMIT_MS }, () => {
 /** Cuts behind 0, 1, 2, … bytes until there are no more of them. Resolves to how many there were, and how many messages came again. */
 async function cutEverywhere(
   exchange: Exchange,
-  cut: Omit<Cut, 'behind'>,
+  cut: Variant,
 ): Promise<{ readonly bytes: number; readonly repeats: number }> {
   await using broker = await startBroker();
   await using observer = new Client({ brokers: broker.url });
@@ -153,7 +159,7 @@ async function runOnce(
   exchange: Exchange,
   broker: Broker,
   key: string,
-  cut: Cut,
+  cut: Cut & Variant,
 ): Promise<{ readonly reached: boolean; readonly received: readonly string[] }> {
   const relay = await startCuttingRelay(Number(new URL(broker.url).port), cut);
   const limit = new AbortController();
@@ -167,6 +173,7 @@ async function runOnce(
     disconnectTimeoutMs: 2_000,
     stats: true,
     logger: silent,
+    ...(cut.stored && { store: new SlowStore() }),
   });
   try {
     await client.connect({ signal });
@@ -178,12 +185,34 @@ async function runOnce(
     expect(getEventListeners(signal, 'abort')).toHaveLength(0);
     return { reached, received };
   } catch (error) {
-    const { direction, behind, how, connections } = cut;
-    throw new Error(`${direction}, behind ${behind} bytes, by ${how}, ${connections} times`, { cause: error });
+    const { direction, behind, how, connections, stored } = cut;
+    const where = `${direction}, behind ${behind} bytes, by ${how}, ${connections} times${stored ? ', stored' : ''}`;
+    throw new Error(where, { cause: error });
   } finally {
     clearTimeout(timer);
     await client.disconnect();
     await relay.close();
+  }
+}
+
+/** Answers as one on a disk would: later. */
+class SlowStore implements SessionStore {
+  readonly #inner = new MemorySessionStore();
+
+  async load() {
+    await Promise.resolve();
+    return this.#inner.load();
+  }
+
+  async commit(operations: readonly SessionOperation[]): Promise<void> {
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+    this.#inner.commit(operations);
+  }
+
+  close(): void {
+    this.#inner.close();
   }
 }
 
