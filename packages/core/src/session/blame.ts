@@ -14,7 +14,7 @@ import type { ConnectionEnd } from './settings.ts';
 export const MAXIMUM_BLAMES = 3;
 
 /** For RejectedByDisconnectError when the broker closed without a word: 0x80, Unspecified error. */
-export const NO_REASON_GIVEN = 0x80;
+const NO_REASON_GIVEN = 0x80;
 
 /** Malformed, protocol error, not authorized, topic name, too large, payload format, retain, QoS. */
 const BLAMES_PUBLISH: ReadonlySet<number> = new Set([0x81, 0x82, 0x87, 0x90, 0x95, 0x99, 0x9a, 0x9b]);

@@ -9,7 +9,7 @@ import type { BrokerHold } from './session-meta.ts';
 const NEVER_EXPIRES = 0xffff_ffff;
 
 /** Far more brokers than anybody lists; redirects could name any number. */
-export const MAXIMUM_BROKERS = 256;
+const MAXIMUM_BROKERS = 256;
 
 export class BrokerHolds {
   readonly #holds = new Map<string, BrokerHold>();
@@ -30,6 +30,11 @@ export class BrokerHolds {
     const hold = this.#holds.get(broker);
     if (hold === undefined) return now < this.unknownUntil;
     return hold.number !== current && now < keptUntil(hold);
+  }
+
+  /** Whether `broker` may hold a session that we had with it. */
+  mayHoldKnown(broker: string, now: number): boolean {
+    return this.#holds.get(broker)?.number !== 0 && this.mayHoldOther(broker, 0, now);
   }
 
   /** Whether any broker may still hold session `number`. */
@@ -78,7 +83,7 @@ export class BrokerHolds {
 }
 
 /** How long a session without end of connection on record is kept is anybody's guess: for ever. */
-export function keptUntil({ lostAt, expiryInterval }: BrokerHold): number {
+function keptUntil({ lostAt, expiryInterval }: BrokerHold): number {
   if (lostAt === undefined || expiryInterval === NEVER_EXPIRES) return Number.POSITIVE_INFINITY;
   return lostAt + expiryInterval * 1000;
 }

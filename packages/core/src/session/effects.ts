@@ -21,8 +21,6 @@ export { refKey } from './producer-ref.ts';
 export { PublishExchange } from './publish-exchange.ts';
 export type {
   ConnectedVerdict,
-  ConnectFailure,
-  ConnectionEnd,
   ConnectPlan,
   RestoreReport,
   ServerLimits,

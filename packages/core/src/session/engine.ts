@@ -308,8 +308,8 @@ export class SessionEngine {
 
   /** Our DISCONNECT ends the session: everything unfinished is rejected with SESSION_LOST, all state is dropped. */
   endSession(now: number): void {
-    this.#endConnection(now);
     this.#ownership.end();
+    this.#endConnection(now);
     this.#inbound.lose();
     const requests = this.#requests.takeAll();
     this.#freeTaken();

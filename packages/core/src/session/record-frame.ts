@@ -12,7 +12,7 @@
 
 import { crc32c } from './crc32c.ts';
 
-export const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 1;
 const HEADER_BYTES = 2;
 const CHECKSUM_BYTES = 4;
 

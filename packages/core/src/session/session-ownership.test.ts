@@ -33,6 +33,17 @@ describe('Clean Start', () => {
     expect(cleanStart(new Transcript({ cleanStart: false }))).toBe(false);
   });
 
+  test('… and through attempts in vain, until there is local state', () => {
+    expect(cleanStart(new Transcript({ cleanStart: false }).connectInVain())).toBe(false);
+  });
+
+  test('even an explicit false does not resume what an earlier session of this client left at another broker', () => {
+    const t = connected({ cleanStart: false }, { broker: 'one' }).drop().connect({ broker: 'two' });
+    t.engine.endSession(t.now);
+    expect(cleanStart(t, 'one')).toBe(true);
+    expect(cleanStart(t, 'two')).toBe(false);
+  });
+
   test('cleanStartOnReconnect asks for it each time the client reconnects, not after disconnect()', () => {
     const t = new Transcript({ cleanStartOnReconnect: true }).connect().drop();
     expect(cleanStart(t)).toBe(true);

@@ -139,7 +139,7 @@ export class SessionOwnership {
    */
   #beginDoubt(broker: string, cleanStart: boolean, before: BrokerHold | undefined, now: number): void {
     this.#inDoubt = this.#inDoubt || this.#state !== 'none';
-    const number = cleanStart ? 0 : this.#number;
+    const number = cleanStart || this.#state === 'none' ? 0 : this.#number;
     const expiryInterval = Math.max(this.#settings.sessionExpiryInterval, before?.expiryInterval ?? 0);
     this.#holds.set(broker, { number, expiryInterval, lostAt: undefined, doubted: !cleanStart }, now);
   }
@@ -151,7 +151,7 @@ export class SessionOwnership {
     if (this.#state === 'none') {
       if (cleanStart !== false) return true;
       // Explicit: false. What an earlier session of this object left there is nothing to resume either.
-      return !resumeWithoutState && this.#holds.mayHoldOther(broker, -1, now);
+      return !resumeWithoutState && this.#holds.mayHoldKnown(broker, now);
     }
     if (this.#holds.mayHoldOther(broker, this.#number, now)) return true;
     if (this.#state === 'stale' && cleanStart !== false) return true;

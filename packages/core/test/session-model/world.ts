@@ -355,6 +355,8 @@ export class World {
         verdict.error.code === 'SESSION_STATE_MISSING' && this.#session === undefined,
         `CONNACK: ${verdict.error.message}`,
       );
+      // Not retried: somebody has to do something about that session.
+      this.#brokers.endSession(link.broker, session);
       this.#runner.link = undefined;
       this.#endLink(link);
       return;
