@@ -124,6 +124,12 @@ test.each([
   expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0);
 });
 
+test('awaitConnection() while connected gives the connection there is, unless its signal has aborted before', async () => {
+  const { client } = await connectedWorld();
+  expect(await client.awaitConnection()).toBe(client.serverInfo);
+  expect(await describeEnding(client.awaitConnection({ signal: AbortSignal.abort(REASON) }))).toBe('reason');
+});
+
 test.each([
   ['a drop', 'done'],
   ['silence: after disconnectTimeoutMs', 'done'],
