@@ -60,7 +60,7 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
   constructor(members: readonly GroupMember[], options?: GroupOptions, environment?: Environment) {
     this.#options = resolveGroupOptions(options, members);
     this.#members = resolveGroupMembers(members).map(({ name, brokers, options: own }) => {
-      const merged = { ...this.#options.shared, ...own, brokers };
+      const merged = { ...this.#options.shared, ...present(own), brokers };
       return { name, client: new Client(merged, environment), isEndless: merged.retryInitialConnect === true };
     });
   }
@@ -306,6 +306,11 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
   #assertOpen(): void {
     if (this.#closed) throw mqttError('CLOSED', 'The group is closed; a group is used once');
   }
+}
+
+/** The options that are there: undefined means absent, and must not hide what is shared. */
+function present(options: GroupMember['options'] = {}): NonNullable<GroupMember['options']> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
 /** Why the rest of a group stops to wait when one member has failed. Nobody sees it. */

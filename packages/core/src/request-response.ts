@@ -184,8 +184,8 @@ export function respond(
         request.ack(0x83);
         return;
       }
-      const { payload, ...properties } = responseBody(await handler(request));
-      const reply: PublishOptions = { qos: request.qos, ...properties };
+      const { payload, qos = request.qos, ...properties } = responseBody(await handler(request));
+      const reply: PublishOptions = { ...properties, qos };
       await client.publish(topic, payload, correlationData === undefined ? reply : { ...reply, correlationData });
     },
     options,

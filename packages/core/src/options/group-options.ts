@@ -53,6 +53,7 @@ export function resolveGroupMembers(
   return members.map((member, index) => {
     checkObject(member, 'GroupMember');
     checkKnownKeys(member, MEMBER_KEYS, 'GroupMember');
+    if (member.options !== undefined) checkObject(member.options, 'options of a GroupMember');
     const name = checkString(member.name ?? `member-${index + 1}`, 'name');
     if (names.has(name)) throw invalidOption(`Two members are named "${name}"`);
     names.add(name);
