@@ -8,11 +8,10 @@
 
 import { join } from 'node:path';
 import process from 'node:process';
-import { connect as connectSocket } from 'node:net';
 import { Client, constantBackoff, QueuePublisher } from '@mqttv5/core';
-import type { Connection, Dial } from '@mqttv5/core';
 import { FilePublisherQueue } from '@mqttv5/queue-file';
 import { SqliteSessionStore } from '@mqttv5/store-sqlite';
+import { tcp } from './tcp.ts';
 import { Fate, fatefulDial, fatefulQueue, fatefulStore } from './steps.ts';
 
 const [directory = '', broker = '', run = '', count = '0', step = '', times = '1'] = process.argv.slice(2);
@@ -54,29 +53,3 @@ await publisher.close();
 await client.disconnect();
 await queue.close();
 await store.close();
-
-/** A plain socket, as the client's own dial, which is not exported. */
-function tcp(): Dial {
-  return async (url, { signal }) => {
-    const socket = connectSocket({ host: url.hostname, port: Number(url.port), noDelay: true });
-    await new Promise<void>((resolve, reject) => {
-      socket.once('connect', resolve);
-      socket.once('error', reject);
-      signal.addEventListener('abort', () => socket.destroy(), { once: true });
-    });
-    const connection: Connection = {
-      start: (handlers) => {
-        socket.on('data', (chunk) => handlers.data(chunk));
-        socket.on('drain', () => handlers.drain());
-        socket.on('error', () => {});
-        socket.on('close', () => handlers.close());
-      },
-      write: (bytes, written) => socket.write(bytes, written),
-      pause: () => void socket.pause(),
-      resume: () => void socket.resume(),
-      end: () => void socket.end(),
-      destroy: () => void socket.destroy(),
-    };
-    return connection;
-  };
-}

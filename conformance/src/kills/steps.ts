@@ -23,7 +23,32 @@ export const STEPS = [
   'entry dead',
   'dead letter given',
 ] as const;
-export type Step = (typeof STEPS)[number];
+
+/** Those of a message that is received at QoS 2 and acknowledged when it has been processed. */
+export const RECEIVING_STEPS = [
+  'PUBLISH read',
+  'message given',
+  'AwaitPubrel committed',
+  'PUBREC written',
+  'PUBREL read',
+  'inbound record deleted',
+  'PUBCOMP written',
+] as const;
+export type Step = (typeof STEPS)[number] | (typeof RECEIVING_STEPS)[number];
+
+const SENT: Partial<Record<PacketType, Step>> = {
+  publish: 'PUBLISH written',
+  pubrel: 'PUBREL written',
+  pubrec: 'PUBREC written',
+  pubcomp: 'PUBCOMP written',
+};
+const RECEIVED: Partial<Record<PacketType, Step>> = {
+  publish: 'PUBLISH read',
+  puback: 'PUBACK read',
+  pubrec: 'PUBREC read',
+  pubrel: 'PUBREL read',
+  pubcomp: 'PUBCOMP read',
+};
 
 /** Dies at the n-th time that its step is reached. */
 export class Fate {
@@ -50,11 +75,13 @@ export function fatefulStore(store: SessionStore, fate: Fate): SessionStore {
       if (operation.type === 'delete') {
         seen.delete(key);
         if (key.startsWith('c/')) fate.reached('record deleted');
+        if (key.startsWith('i/')) fate.reached('inbound record deleted');
         continue;
       }
       const puts = (seen.get(key) ?? 0) + 1;
       seen.set(key, puts);
       if (key.startsWith('c/')) fate.reached('Completed committed');
+      if (key.startsWith('i/')) fate.reached('AwaitPubrel committed');
       // The second record of an outbound exchange notes its PUBREC.
       if (key.startsWith('o/')) fate.reached(puts === 1 ? 'record committed' : 'AwaitPubcomp committed');
     }
@@ -112,7 +139,7 @@ export function fatefulDial(dial: Dial, fate: Fate): Dial {
         connection.start({
           ...handlers,
           data: (chunk) => {
-            tell(received, chunk, { puback: 'PUBACK read', pubrec: 'PUBREC read', pubcomp: 'PUBCOMP read' });
+            tell(received, chunk, RECEIVED);
             handlers.data(chunk);
           },
           drain: () => handlers.drain(),
@@ -121,7 +148,7 @@ export function fatefulDial(dial: Dial, fate: Fate): Dial {
       write: (bytes, written) => {
         const copy = bytes.slice();
         return connection.write(bytes, () => {
-          tell(sent, copy, { publish: 'PUBLISH written', pubrel: 'PUBREL written' });
+          tell(sent, copy, SENT);
           written?.();
         });
       },
