@@ -20,10 +20,14 @@ import { Publishing } from './supervisor/publishing.ts';
 import { SessionHost } from './supervisor/session-host.ts';
 import { Supervisor } from './supervisor/supervisor.ts';
 
+/** What clients count that nobody asks for stats: one for all. */
+const UNREAD = new Counters();
+const NOBODY: readonly never[] = Object.freeze([]);
+
 export class ClientParts {
   readonly options: ResolvedClientOptions;
   readonly environment: Environment;
-  readonly counters: Counters = new Counters();
+  readonly counters: Counters;
   readonly events: EventHub;
   readonly host: SessionHost;
   readonly registry: SubscriptionRegistry;
@@ -31,12 +35,13 @@ export class ClientParts {
   readonly supervisor: Supervisor;
   readonly producers: Producers;
   readonly pool: PublisherPool | undefined;
-  readonly #whenEnded: ((error: AnyMqttError) => void)[] = [];
+  #whenEnded: readonly ((error: AnyMqttError) => void)[] = NOBODY;
 
   constructor(options: ClientOptions, environment: Environment, makeMember: (options: ClientOptions) => PoolMember) {
     this.options = resolveClientOptions(options);
     this.pool = this.#publisherPool(options, makeMember);
     this.environment = environment;
+    this.counters = this.options.stats ? new Counters() : UNREAD;
     this.events = new EventHub(this.options.logger, environment.reportUnheard);
     const ports = new ClientPorts(this);
     this.host = new SessionHost(this.options, environment, this.counters, ports);
@@ -48,7 +53,7 @@ export class ClientParts {
 
   /** Calls back each time the client has ended: what waits elsewhere for a message ends with it. */
   whenEnded(callback: (error: AnyMqttError) => void): void {
-    this.#whenEnded.push(callback);
+    this.#whenEnded = [...this.#whenEnded, callback];
   }
 
   /** The supervisor's word that there is a connection. */

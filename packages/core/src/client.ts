@@ -67,7 +67,8 @@ const EVENTS: Readonly<Record<keyof ClientEvents, true>> = {
  */
 export class Client implements PubSub, AsyncDisposable {
   readonly #parts: ClientParts;
-  readonly #requests: Requests;
+  /** Made with the first request. */
+  #requests: Requests | undefined;
 
   static {
     producersOf = (client) => client.#parts.producers;
@@ -82,7 +83,6 @@ export class Client implements PubSub, AsyncDisposable {
   constructor(options: ClientOptions, environment: Environment | undefined);
   constructor(options: ClientOptions, environment: Environment = systemEnvironment) {
     this.#parts = new ClientParts(options, environment, (member) => new Client(member, environment));
-    this.#requests = new Requests(this, this.#parts);
   }
 
   /**
@@ -207,6 +207,7 @@ export class Client implements PubSub, AsyncDisposable {
    * @see MQTT v5.0 §4.10
    */
   async request(topic: string, payload: Payload, options?: RequestOptions): Promise<Message> {
+    this.#requests ??= new Requests(this, this.#parts);
     return this.#requests.request(topic, payload, options);
   }
 

@@ -27,7 +27,7 @@ export interface LinkHandlers {
   /** Unsent bytes fell below the high-water mark after `send()` had returned false. */
   room(): void;
   /** The last call. */
-  closed(end: LinkEnd): void;
+  closed(end: LinkEnd, link: Link): void;
   reauthenticated?(): void;
 }
 
@@ -284,7 +284,7 @@ export class Link implements PacketConnectionHandlers {
     const handlers = this.#handlers;
     if (this.#end && handlers && !this.#reported) {
       this.#reported = true;
-      handlers.closed(this.#end);
+      handlers.closed(this.#end, this);
     }
     this.#done = true;
     for (const resolve of this.#whenClosed.splice(0)) resolve();

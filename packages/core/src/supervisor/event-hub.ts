@@ -25,11 +25,11 @@ const FAILURES: ReadonlySet<EventName> = new Set([
 ]);
 
 export class EventHub {
-  readonly #listeners = new Map<EventName, readonly Listener[]>();
+  #listeners: Map<EventName, readonly Listener[]> | undefined;
   readonly #logger: Logger | undefined;
   readonly #reportUnheard: (message: string, details: unknown) => void;
-  #queue: (() => void)[] = [];
-  #scheduled = false;
+  /** Present while a delivery is due. */
+  #queue: (() => void)[] | undefined;
 
   constructor(logger: Logger | undefined, reportUnheard: (message: string, details: unknown) => void) {
     this.#logger = logger;
@@ -40,21 +40,25 @@ export class EventHub {
   on<E extends EventName>(event: E, listener: ClientEvents[E]): () => void {
     const entry: Listener = { call: listener, active: true };
     // Lists are replaced, not changed: a delivery under way goes on over the list it began with.
-    this.#listeners.set(event, [...(this.#listeners.get(event) ?? []), entry]);
+    this.#listeners ??= new Map();
+    const listeners = this.#listeners;
+    listeners.set(event, [...(listeners.get(event) ?? []), entry]);
     return () => {
       entry.active = false;
-      this.#listeners.set(
+      listeners.set(
         event,
-        (this.#listeners.get(event) ?? []).filter((other) => other !== entry),
+        (listeners.get(event) ?? []).filter((other) => other !== entry),
       );
     };
   }
 
   /** Queues an event; its listeners are those of the moment of delivery. */
   emit<E extends EventName>(event: E, ...payload: Payload<E>): void {
-    this.#queue.push(() => this.#deliver(event, payload));
-    if (this.#scheduled) return;
-    this.#scheduled = true;
+    if (this.#queue !== undefined) {
+      this.#queue.push(() => this.#deliver(event, payload));
+      return;
+    }
+    this.#queue = [() => this.#deliver(event, payload)];
     queueMicrotask(() => this.#drain());
   }
 
@@ -65,13 +69,13 @@ export class EventHub {
 
   #drain(): void {
     // Events emitted by listeners join this run, behind what is queued: order is kept.
-    for (let at = 0; at < this.#queue.length; at += 1) this.#queue[at]?.();
-    this.#queue = [];
-    this.#scheduled = false;
+    const queue = this.#queue ?? [];
+    for (let at = 0; at < queue.length; at += 1) queue[at]?.();
+    this.#queue = undefined;
   }
 
   #deliver<E extends EventName>(event: E, payload: Payload<E>): void {
-    const listeners = this.#listeners.get(event) ?? [];
+    const listeners = this.#listeners?.get(event) ?? [];
     if (listeners.length === 0 && FAILURES.has(event)) this.#reportFailure(event, payload[0]);
     for (const listener of listeners) {
       if (listener.active) this.#call(event, listener, payload);

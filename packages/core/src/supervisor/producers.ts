@@ -42,7 +42,8 @@ export interface ProducersContext {
 
 export class Producers {
   readonly #context: ProducersContext;
-  readonly #claims = new Map<string, Producer>();
+  /** By the identifier of their queue. */
+  #claims: Map<string, Producer> | undefined;
 
   constructor(context: ProducersContext) {
     this.#context = context;
@@ -59,8 +60,10 @@ export class Producers {
 
   /** @throws MqttError `INVALID_OPTION` when the queue has a producer on this client already */
   claim(queueId: string, producer: Producer): ProducerClaim {
-    if (this.#claims.has(queueId)) throw invalidOption(`Queue ${queueId} has a publisher on this client already`);
-    this.#claims.set(queueId, producer);
+    this.#claims ??= new Map();
+    const claims = this.#claims;
+    if (claims.has(queueId)) throw invalidOption(`Queue ${queueId} has a publisher on this client already`);
+    claims.set(queueId, producer);
     const context = this.#context;
     return {
       refs: () => [...(context.engine?.producerRefs() ?? [])].filter((ref) => ref.queueId === queueId),
@@ -71,23 +74,23 @@ export class Producers {
       adopt: (ref) => adopt(context.engine, ref),
       release: (ref) => context.engine?.releaseCompleted(ref),
       end: () => {
-        this.#claims.delete(queueId);
+        claims.delete(queueId);
       },
     };
   }
 
   settled(ref: ProducerRef, outcome: PublishOutcome): void {
-    this.#claims.get(ref.queueId)?.settled(ref, outcome);
+    this.#claims?.get(ref.queueId)?.settled(ref, outcome);
   }
 
   connected(): void {
-    for (const producer of this.#claims.values()) producer.connected();
+    for (const producer of this.#claims?.values() ?? []) producer.connected();
   }
 
   /** Refs of the session whose queue nobody has claimed. They are kept. */
   unclaimed(): readonly string[] {
     const refs = [...(this.#context.engine?.producerRefs() ?? [])];
-    return refs.filter(({ queueId }) => !this.#claims.has(queueId)).map(refKey);
+    return refs.filter(({ queueId }) => this.#claims?.has(queueId) !== true).map(refKey);
   }
 }
 

@@ -40,9 +40,9 @@ export class Publishing {
   readonly #options: ResolvedClientOptions;
   readonly #context: PublishingContext;
   /** Waits for the store to be read. */
-  readonly #opening = new Set<AbortController>();
+  #opening: Set<AbortController> | undefined;
   #open = 0;
-  #idle: (() => void)[] = [];
+  #idle: (() => void)[] | undefined;
 
   constructor(options: ResolvedClientOptions, context: PublishingContext) {
     this.#options = options;
@@ -117,7 +117,7 @@ export class Publishing {
   /** The client ends: accepted messages stay in the session, the waiting for them does not. */
   detachAll(cause: AnyMqttError | undefined): void {
     const unread = { delivery: 'notSent', ...(cause && { cause }) } as const;
-    for (const opening of this.#opening)
+    for (const opening of this.#opening ?? [])
       opening.abort(mqttError('CLOSED', 'The client was closed before its session store had been read', unread));
     for (const exchange of this.#context.host.engine?.exchanges() ?? []) {
       const waiter = exchange.waiter;
@@ -139,6 +139,7 @@ export class Publishing {
   whenIdle(): Promise<void> {
     if (this.#open === 0) return Promise.resolve();
     return new Promise((resolve) => {
+      this.#idle ??= [];
       this.#idle.push(resolve);
     });
   }
@@ -213,7 +214,8 @@ export class Publishing {
     this.#context.brokerWaitEnd();
     if (this.#open > 0) return;
     const idle = this.#idle;
-    this.#idle = [];
+    if (idle === undefined) return;
+    this.#idle = undefined;
     for (const resolve of idle) resolve();
   }
 
@@ -246,6 +248,7 @@ export class Publishing {
     const over = new AbortController();
     const abort = (): void => over.abort(signal?.reason);
     signal?.addEventListener('abort', abort, { once: true });
+    this.#opening ??= new Set();
     this.#opening.add(over);
     try {
       await orAborted(Promise.resolve(this.#context.host.open()), over.signal);
@@ -254,7 +257,7 @@ export class Publishing {
       throw mqttError('NOT_CONNECTED', 'The session store could not be read', { cause: error, delivery: 'notSent' });
     } finally {
       signal?.removeEventListener('abort', abort);
-      this.#opening.delete(over);
+      this.#opening?.delete(over);
     }
     return this.publish(topic, copy, options);
   }

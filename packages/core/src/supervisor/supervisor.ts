@@ -12,7 +12,7 @@ import type { DisconnectPacket, Packet } from '@mqttv5/wire';
 import type { ClientState, ConnackInfo } from '../api/connect.ts';
 import type { DisconnectOptions } from '../api/options.ts';
 import { type BrokerAddress, redactUrl } from '../broker-url.ts';
-import type { Link, LinkEnd } from '../connection/link.ts';
+import type { Link, LinkEnd, LinkHandlers } from '../connection/link.ts';
 import { type AnyMqttError, isMqttError, mqttError, ProtocolError, type StoreError } from '../errors.ts';
 import type { ResolvedClientOptions } from '../options/client-options.ts';
 import { type ResolvedDisconnectOptions, resolveDisconnectOptions } from '../options/disconnect-options.ts';
@@ -44,10 +44,16 @@ export interface SupervisorParts {
   ended(error: AnyMqttError): Promise<void>;
 }
 
-export class Supervisor {
+interface Waiter {
+  resolve(info: ConnackInfo): void;
+  reject(error: unknown): void;
+}
+
+export class Supervisor implements LinkHandlers {
   readonly #parts: SupervisorParts;
   readonly #connector: Connector;
-  readonly #waiters = new Set<{ resolve(info: ConnackInfo): void; reject(error: unknown): void }>();
+  /** Calls of `awaitConnection`. */
+  #waiters: Set<Waiter> | undefined;
   #state: ClientState = 'idle';
   #life: Life | undefined;
   #link: Link | undefined;
@@ -96,7 +102,10 @@ export class Supervisor {
       await this.#openSession(life);
       const info = await this.#connector.first(life);
       // Ends early when the store fails over it, with disconnect(), or with the signal.
-      await orAborted(Promise.resolve(this.#parts.host.runner.committed()), life.signal);
+      const recorded = this.#parts.host.runner.committed();
+      if (recorded !== undefined) await orAborted(recorded, life.signal);
+      if (life.stopped) throw life.signal.reason;
+      life.rest();
       return info;
     } catch (error) {
       const reason: unknown = life.stopped ? life.signal.reason : error;
@@ -114,13 +123,14 @@ export class Supervisor {
     if (this.#state !== 'connecting' && this.#state !== 'reconnecting') {
       return Promise.reject(mqttError('CLOSED', 'The client is closed'));
     }
-    let waiter: { resolve(info: ConnackInfo): void; reject(error: unknown): void } | undefined;
+    let waiter: Waiter | undefined;
     const connected = new Promise<ConnackInfo>((resolve, reject) => {
       waiter = { resolve, reject };
+      this.#waiters ??= new Set();
       this.#waiters.add(waiter);
     });
     return orAborted(connected, signal).finally(() => {
-      if (waiter) this.#waiters.delete(waiter);
+      if (waiter) this.#waiters?.delete(waiter);
     });
   }
 
@@ -190,13 +200,24 @@ export class Supervisor {
     events.emit('connect', info);
     this.#parts.connected(broker, info.clientId);
     void this.#resolveWaiters(link, info);
-    link.start({
-      packet: (packet: Packet) => host.engine?.handlePacket(packet, host.now()),
-      room: () => host.engine?.handleRoom(host.now()),
-      closed: (end) => this.#linkClosed(life, link, end),
-      reauthenticated: () => events.emit('reauthenticated'),
-    });
+    link.start(this);
     return info;
+  }
+
+  // -- LinkHandlers
+
+  /** HOT PATH. */
+  packet(packet: Packet): void {
+    const { host } = this.#parts;
+    host.engine?.handlePacket(packet, host.now());
+  }
+
+  room(): void {
+    this.#parts.host.room();
+  }
+
+  reauthenticated(): void {
+    this.#parts.events.emit('reauthenticated');
   }
 
   /** The session is recorded before anybody is told; until then the next connection may be the one. */
@@ -204,8 +225,7 @@ export class Supervisor {
     const recorded = this.#parts.host.runner.committed();
     if (recorded !== undefined) await recorded;
     if (this.#link !== link) return;
-    for (const waiter of this.#waiters) waiter.resolve(info);
-    this.#waiters.clear();
+    this.#endWaiting((waiter) => waiter.resolve(info));
   }
 
   #connectFailed(life: Life, reason: unknown): void {
@@ -235,8 +255,9 @@ export class Supervisor {
 
   // -- Losing the connection ---------------------------------------------------------------------------------------------
 
-  #linkClosed(life: Life, link: Link, end: LinkEnd): void {
+  closed(end: LinkEnd, link: Link): void {
     if (this.#link !== link) return;
+    const life = this.#life;
     const { host, registry, counters, events, options } = this.#parts;
     this.#link = undefined;
     host.runner.unbind();
@@ -247,7 +268,7 @@ export class Supervisor {
     registry.handleConnectionLost();
     host.rearm();
     this.#onLinkLost?.();
-    if (life.stopped || this.#closing !== undefined) return;
+    if (life === undefined || life.stopped || this.#closing !== undefined) return;
     counters.disconnects += 1;
     this.#connector.connectionLost();
     options.logger?.warn('mqtt: connection lost', { error: end.error });
@@ -259,9 +280,12 @@ export class Supervisor {
       return;
     }
     this.#setState('reconnecting');
-    this.#connector.retry(life, end.error).catch((error: unknown) => {
-      if (!life.stopped) this.#finish(life, attemptError(error));
-    });
+    this.#connector.retry(life, end.error).then(
+      () => life.rest(),
+      (error: unknown) => {
+        if (!life.stopped) this.#finish(life, attemptError(error));
+      },
+    );
   }
 
   #serverDisconnected({ reasonCode, properties = {} }: DisconnectPacket): void {
@@ -375,8 +399,13 @@ export class Supervisor {
   }
 
   #rejectWaiters(reason: unknown): void {
-    for (const waiter of this.#waiters) waiter.reject(reason);
-    this.#waiters.clear();
+    this.#endWaiting((waiter) => waiter.reject(reason));
+  }
+
+  #endWaiting(end: (waiter: Waiter) => void): void {
+    const waiters = this.#waiters;
+    this.#waiters = undefined;
+    waiters?.forEach(end);
   }
 
   #setState(state: ClientState): void {
