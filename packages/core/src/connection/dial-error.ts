@@ -58,7 +58,8 @@ function causesOf(error: unknown): readonly unknown[] {
 /** What a transport's error says, with its meaning in front where one is known. @internal */
 export function explainFailure(error: unknown): string {
   const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
-  const said = error instanceof Error ? error.message : String(error);
+  // OpenSSL ends some of its messages with a new line.
+  const said = (error instanceof Error ? error.message : String(error)).replaceAll(/\s*\n\s*/g, ' ').trim();
   const explanation = typeof code === 'string' ? EXPLANATIONS.get(code) : undefined;
   return explanation === undefined ? said : `${explanation} (${said})`;
 }
