@@ -56,16 +56,8 @@ export class SessionEngine {
   readonly #requests: ControlRequests;
   #connections = 0;
 
-  /**
-   * `_random` is not needed: nothing here is left to chance. `largestPacketIdentifier` is for tests that want identifiers to
-   * be used again soon.
-   */
-  constructor(
-    settings: SessionSettings,
-    effects: SessionEffects,
-    _random?: () => number,
-    largestPacketIdentifier?: number,
-  ) {
+  /** `largestPacketIdentifier` is for tests that want identifiers to be used again soon. */
+  constructor(settings: SessionSettings, effects: SessionEffects, largestPacketIdentifier?: number) {
     this.#ownership = new SessionOwnership(settings);
     this.#core = {
       settings,

@@ -112,7 +112,7 @@ export class SessionHost implements RunnerTargets {
   }
 
   #newEngine(runner: SessionRunner): SessionEngine {
-    return new SessionEngine(settingsOf(this.#options), runner, this.#environment.random);
+    return new SessionEngine(settingsOf(this.#options), runner);
   }
 
   #newRunner(): SessionRunner {

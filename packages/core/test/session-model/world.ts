@@ -97,7 +97,7 @@ export class World {
 
   #newEngine(): SessionEngine {
     const { settings, clientIdentifiers } = this.#scenario;
-    return new SessionEngine(settings, this.#runner, undefined, clientIdentifiers);
+    return new SessionEngine(settings, this.#runner, clientIdentifiers);
   }
 
   // -- Steps

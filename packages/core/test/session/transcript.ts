@@ -161,7 +161,7 @@ export class Transcript {
     largestIdentifier?: number,
   ) {
     this.store = store;
-    this.engine = new SessionEngine({ ...DEFAULTS, ...settings }, this.#recorder(), undefined, largestIdentifier);
+    this.engine = new SessionEngine({ ...DEFAULTS, ...settings }, this.#recorder(), largestIdentifier);
   }
 
   #recorder(): SessionEffects {
