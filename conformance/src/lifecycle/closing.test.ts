@@ -40,6 +40,13 @@ test('a Session Expiry Interval cannot be raised from 0: nothing happens (T-074,
   expect(client.state).toBe('connected');
 });
 
+test('a signal that has aborted before: its reason, and the client stays connected', async () => {
+  const { client, connection } = await connected();
+  await expect(client.disconnect({ signal: AbortSignal.abort('no') })).rejects.toBe('no');
+  await turn();
+  expect([client.state, connection.received.length]).toEqual(['connected', 1]);
+});
+
 test('a broker that does not read is waited for disconnectTimeoutMs, not longer (S-046)', async () => {
   const { client, connection } = await connected({ disconnectTimeoutMs: 20 });
   connection.stall();
@@ -144,8 +151,6 @@ test.each(Object.entries(provoked))(
   async (name, how) => {
     let fail = false;
     const { broker, client, connection } = await connected();
-    const failing = broker.dial;
-    void failing;
     const done = new Promise<void>((resolve) => {
       client.on(name as keyof ClientEvents, () => {
         if (fail) resolve(client.disconnect());
