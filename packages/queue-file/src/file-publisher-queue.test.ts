@@ -1,6 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { isMqttError } from '@mqttv5/core';
@@ -182,21 +192,38 @@ describe('the lock', () => {
     expect(codes.filter((code) => code !== 'no error' && code !== 'LOCKED')).toEqual([]);
   });
 
-  test('a directory whose path is longer than a socket address can be locked too', async () => {
+  test('a directory whose path is longer than any socket address can be locked too', async () => {
     const directory = join(temporaryDirectory(), 'd'.repeat(120));
     const first = await opened(directory);
     expect(await codeOf(() => FilePublisherQueue.open({ directory }))).toBe('LOCKED');
     await first.close();
-    expect(readdirSync(directory).filter((name) => name.startsWith('lock-'))).toEqual([]);
+    expect(await codeOf(() => opened(directory))).toBe('no error');
   });
 
-  test('what a dead process left behind is cleared away', async () => {
+  test('the directory holds plain files only, and can be copied while it is open', async () => {
     const directory = temporaryDirectory();
-    writeFileSync(join(directory, 'lock-0123456789abcdef.sock'), '');
     const queue = await opened(directory);
-    expect(readdirSync(directory).filter((name) => name.startsWith('lock-'))).toHaveLength(1);
+    await queue.enqueue(entry('a'), unbounded);
+    for (const name of readdirSync(directory))
+      expect([name, statSync(join(directory, name)).isFile()]).toEqual([name, true]);
+    const copy = join(temporaryDirectory(), 'copy');
+    cpSync(directory, copy, { recursive: true });
+    expect(await idsIn(await opened(copy))).toEqual(['a']);
+  });
+
+  test('whoever is succeeded in spite of the lock writes no more', async () => {
+    const directory = temporaryDirectory();
+    const queue = await opened(directory);
+    await queue.enqueue(entry('a'), unbounded);
+    const bytes = logBytes(directory);
+    // As from a container that sees the directory and not the lock.
+    rmSync(join(directory, 'owner'));
+    writeFileSync(join(directory, 'owner'), 'another container');
+    await expect(queue.enqueue(entry('b'), unbounded)).rejects.toThrow(/Another process has opened/);
+    await expect(queue.remove(1)).rejects.toMatchObject({ code: 'STORE_FAILED' });
     await queue.close();
-    expect(readdirSync(directory).filter((name) => name.startsWith('lock-'))).toEqual([]);
+    expect(logBytes(directory)).toBe(bytes);
+    expect(readFileSync(join(directory, 'owner'), 'utf8')).toBe('another container');
   });
 
   test('an open that fails leaves no lock behind', async () => {

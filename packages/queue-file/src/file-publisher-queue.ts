@@ -105,12 +105,14 @@ export class FilePublisherQueue implements PublisherQueue, AsyncDisposable {
     try {
       await directory.make();
       lock = await lockDirectory(plan.directory);
+      await directory.own();
       const state = await openState(directory);
       const queue = new FilePublisherQueue(plan, directory, lock, state);
       for (const damage of state.damaged) queue.#report(damage);
       return queue;
     } catch (error) {
       directory.close();
+      if (lock !== undefined) await directory.disown();
       await lock?.release();
       if (isMqttError(error)) throw error;
       throw new StoreError(`Cannot open the queue in ${plan.directory}: ${messageOf(error)}`, { cause: error });
@@ -371,6 +373,7 @@ export class FilePublisherQueue implements PublisherQueue, AsyncDisposable {
       await this.#log.close();
     } finally {
       this.#directory.close();
+      await this.#directory.disown();
       await this.#lock.release();
     }
   }

@@ -3,9 +3,10 @@
 // The file layer: everything the queue asks of the file system, so that tests can make any of it fail.
 
 import { Buffer } from 'node:buffer';
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { mkdir, open, readFile, readdir, rename, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
 
@@ -14,6 +15,7 @@ const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
 /** Files kept open for reading. A window of messages lies in one or two. */
 const OPEN_READERS = 16;
+const OWNER = 'owner';
 
 /** A file that is written. */
 export interface LogFile {
@@ -28,6 +30,7 @@ export class LogDirectory {
   readonly path: string;
   /** File descriptors by name, least recently used first. */
   readonly #readers = new Map<string, number>();
+  #owner: string | undefined;
 
   constructor(path: string) {
     this.path = path;
@@ -39,6 +42,28 @@ export class LogDirectory {
     if (firstMade === undefined) return;
     for (let made = this.path; made.length >= firstMade.length; made = dirname(made))
       await syncDirectory(dirname(made));
+  }
+
+  /**
+   * Notes that the directory is ours from now on. The lock keeps others out who can see it; a container that cannot finds out
+   * here, after the fact, that it has been succeeded, and writes no more.
+   */
+  async own(): Promise<void> {
+    const note = `${hostname()}, process ${process.pid}, ${new Date().toISOString()}\n`;
+    // Always a new file: its inode is the mark.
+    const file = await this.create(OWNER, Buffer.from(note), false);
+    await file.close();
+    this.#owner = this.#ownerMark();
+  }
+
+  /** False once somebody else has noted that. */
+  get isOurs(): boolean {
+    return this.#owner !== undefined && this.#ownerMark() === this.#owner;
+  }
+
+  async disown(): Promise<void> {
+    if (this.isOurs) await this.remove(OWNER, false);
+    this.#owner = undefined;
   }
 
   async names(): Promise<readonly string[]> {
@@ -100,6 +125,11 @@ export class LogDirectory {
   close(): void {
     for (const descriptor of this.#readers.values()) closeSync(descriptor);
     this.#readers.clear();
+  }
+
+  #ownerMark(): string | undefined {
+    const stat = statSync(join(this.path, OWNER), { bigint: true, throwIfNoEntry: false });
+    return stat && `${stat.ino} ${stat.birthtimeNs} ${stat.mtimeNs}`;
   }
 
   #reader(name: string): number {

@@ -78,6 +78,10 @@ export class SegmentedLog {
       throw new StoreError(`The queue in ${this.#directory.path} has failed and must be opened anew`, {
         cause: this.#broken,
       });
+    if (!this.#directory.isOurs) {
+      this.#broken = new StoreError(`Another process has opened the queue in ${this.#directory.path} since`);
+      throw this.#broken;
+    }
     const start = this.#active.size;
     let written = false;
     try {
@@ -99,6 +103,7 @@ export class SegmentedLog {
 
   /** Goes on in a new segment. */
   async rotate(nextSequence: number): Promise<void> {
+    if (!this.#directory.isOurs) return;
     const { segment, file } = await makeSegment(this.#directory, this.#queueId, this.#active.number + 1, nextSequence);
     const previous = this.#file;
     this.#active = segment;
@@ -110,6 +115,8 @@ export class SegmentedLog {
 
   /** Deletes the segments before the first one that is still needed. */
   async dropDrained(): Promise<void> {
+    // Whoever has succeeded us may need what we think is drained.
+    if (!this.#directory.isOurs) return;
     for (let first = this.first; first !== this.#active && first.entries === 0; first = this.first) {
       await this.#directory.remove(first.name, true);
       this.#segments.shift();

@@ -23,7 +23,7 @@ import { KNOWN_PUBLISH_KEYS, resolvePublish } from '../options/publish-options.t
 import { isPermanent } from './permanence.ts';
 
 /** Carries the entry's id to receivers, so that they can tell a repeat. */
-export const IDEMPOTENCY_PROPERTY = 'mqttv5-msg-id';
+const IDEMPOTENCY_PROPERTY = 'mqttv5-msg-id';
 
 export interface ResolvedQueueOptions {
   readonly window: number;

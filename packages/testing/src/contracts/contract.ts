@@ -11,7 +11,7 @@ export interface ContractCase {
 }
 
 /** How a case fails. A class of its own, so that a broken implementation's own error is not mistaken for a verdict. */
-export class ContractViolation extends Error {
+class ContractViolation extends Error {
   override readonly name = 'ContractViolation';
 }
 
@@ -51,7 +51,7 @@ export async function ensureCode(operation: () => unknown, code: string, subject
  * Structural equality over what payloads and options are made of. An own property that is `undefined` equals an absent
  * one; an empty string, list or byte array does not. NaN equals NaN.
  */
-export function sameValue(a: unknown, b: unknown): boolean {
+function sameValue(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b;
   if (ArrayBuffer.isView(a) || ArrayBuffer.isView(b)) return sameBytes(a, b);
@@ -76,7 +76,7 @@ export function sameValue(a: unknown, b: unknown): boolean {
 }
 
 /** A value as a message can hold it: bytes in hex, long ones cut. */
-export function show(value: unknown): string {
+function show(value: unknown): string {
   if (value instanceof Error) {
     const code = 'code' in value ? ` [${String(value.code)}]` : '';
     return `${value.name}${code}: ${value.message}`;
