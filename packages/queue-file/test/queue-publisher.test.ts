@@ -19,6 +19,7 @@ import type {
   QueueEntry,
   QueueOptions,
   QueuePublishOptions,
+  SessionOperation,
 } from '@mqttv5/core';
 import { ScriptedBroker } from '@mqttv5/testing';
 import type { ScriptedConnection } from '@mqttv5/testing';
@@ -753,6 +754,59 @@ describe('a queue that fails', () => {
   });
 });
 
+describe('a session store that fails', () => {
+  test('stops the client; the exchange goes on after connect(), and is not a second one (T-226, T-227, Q-03)', async () => {
+    const store = new FailingStore();
+    const bench = new Bench({ client: { store, reconnect: false } });
+    const first = await bench.connect();
+    const { delivered } = await bench.publish('a');
+    const [a] = await expectPublishes(first, 'a');
+    const errors: ErrorCode[] = [];
+    bench.client.on('storeError', ({ code }) => void errors.push(code));
+    const ended = new Promise<void>((resolve) => void bench.client.on('close', () => resolve()));
+    store.failing = true;
+    if (a) first.send(puback(a));
+    await ended;
+    expect(errors).toEqual(['STORE_FAILED']);
+    expect(await bench.inQueue()).toHaveLength(1);
+    store.failing = false;
+    const second = await bench.connect({ sessionPresent: true });
+    const [again] = await expectPublishes(second, 'a');
+    expect([again?.dup, again?.packetIdentifier]).toEqual([true, a?.packetIdentifier]);
+    if (again) second.send(puback(again));
+    await delivered();
+    await bench.publisher.flush();
+    expect([...store.load()].filter(([key]) => /^[co]\//.test(key))).toEqual([]);
+  });
+
+  test('to take a new message: it was never sent, and is tried again', async () => {
+    const store = new FailingStore();
+    const bench = new Bench({ client: { store } });
+    const connection = await bench.connect();
+    store.refusing = true;
+    const { delivered } = await bench.publish('a');
+    await store.refused;
+    store.refusing = false;
+    const [a] = await expectPublishes(connection, 'a');
+    expect(a?.dup).toBe(false);
+    if (a) connection.send(puback(a));
+    await delivered();
+    await bench.publisher.flush();
+  });
+});
+
+test('goes over the client’s own connection, never over its pool (Q-11)', async () => {
+  const bench = new Bench({ client: { publisherPool: { size: 1 } } });
+  const connection = await bench.connect();
+  const pooled = await bench.broker.accept();
+  await pooled.handshake();
+  await bench.publish('a');
+  const [a] = await expectPublishes(connection, 'a');
+  if (a) connection.send(puback(a));
+  await bench.publisher.flush();
+  expect(pooled.received.map(({ type }) => type)).toEqual(['connect']);
+});
+
 describe('flush and close', () => {
   test('flush of an empty queue resolves at once, connected or not', async () => {
     const bench = new Bench();
@@ -888,6 +942,25 @@ describe('construction', () => {
     );
   });
 });
+
+/** A store whose disk fails, or is full for what is new, when the test says so. */
+class FailingStore extends MemorySessionStore {
+  failing = false;
+  refusing = false;
+  #tell: () => void = () => {};
+  readonly refused: Promise<void> = new Promise((resolve) => {
+    this.#tell = resolve;
+  });
+
+  override commit(operations: readonly SessionOperation[]): void {
+    if (this.failing) throw new TypeError('disk broken');
+    if (this.refusing && operations.some(({ type }) => type === 'put')) {
+      this.#tell();
+      throw new TypeError('disk full');
+    }
+    super.commit(operations);
+  }
+}
 
 /** A promise that the test keeps. */
 class Gate<T> {
