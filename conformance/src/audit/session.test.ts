@@ -576,7 +576,7 @@ describe('several brokers and whose session', () => {
       { properties: { assignedClientIdentifier: 'made-by-a' } },
     );
     await first.client.disconnect();
-    const { broker, client } = scripted({ store, brokers: 'mqtt://b', retryInitialConnect: true });
+    const { broker, client } = scripted({ store, brokers: 'mqtt://b' });
     const connecting = client.connect();
     const b = await broker.accept();
     expect((await b.expect('connect')).clientId).toBe('made-by-a');
@@ -586,6 +586,12 @@ describe('several brokers and whose session', () => {
     expect(connect).toMatchObject({ clientId: '', cleanStart: true });
     await connecting;
     expect(client.clientId).toBe('made-by-b');
+    // Refused for good: that broker gives none either.
+    again.drop();
+    const refusing = await broker.accept();
+    await refusing.expect('connect');
+    refusing.send({ type: 'connack', sessionPresent: false, reasonCode: 0x85 });
+    expect(await next(client, 'connectError')).toMatchObject({ error: { reasonCode: 0x85 } });
   });
 });
 

@@ -130,6 +130,11 @@ export class SessionEngine {
     if (this.#ownership.fail(failure, now)) this.#core.journal.putMeta();
   }
 
+  /** The next CONNECT to `broker` carries no identifier: it has refused the one that another broker assigned. */
+  asksForIdentifier(broker: string): boolean {
+    return this.#ownership.asksForIdentifier(broker);
+  }
+
   /**
    * CONNACK 0x00. Decides what becomes of the session. A resumed one is resumed by this very call: PUBRELs, resends, open
    * requests. New and republished messages wait for `startPublishing`.

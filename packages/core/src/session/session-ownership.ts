@@ -123,7 +123,7 @@ export class SessionOwnership {
   plan(broker: string, now: number): ConnectPlan {
     // An attempt that nobody reported the end of has ended all the same.
     if (this.#attempt !== undefined) this.fail({ written: this.#attempt.written, connackReceived: false }, now);
-    const anew = this.#refusedAt?.has(broker) === true;
+    const anew = this.asksForIdentifier(broker);
     const clientId = anew ? '' : this.#clientId;
     const cleanStart = anew || this.#needsCleanStart(broker, now);
     const holdBefore = this.#holds.get(broker);
@@ -184,6 +184,11 @@ export class SessionOwnership {
     if (this.#settings.clientId !== '' || clientId === '' || broker === this.#assignedBy) return;
     this.#refusedAt ??= new Set();
     this.#refusedAt.add(broker);
+  }
+
+  /** `broker` has refused the identifier that another one assigned. */
+  asksForIdentifier(broker: string): boolean {
+    return this.#refusedAt?.has(broker) === true;
   }
 
   /** CONNACK 0x00. Changes nothing when the verdict is an error. */

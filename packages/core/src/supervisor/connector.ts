@@ -131,13 +131,15 @@ export class Connector {
   async #attempt(life: Life, broker: BrokerAddress, attempt: number): Promise<ConnackInfo> {
     const { options, environment, counters, host } = this.#parts;
     const engine = await this.#engine(life);
+    const key = redactUrl(broker.url);
+    const plan = engine.planConnect(key, host.now());
     let written = false;
     let result: AttemptResult;
     try {
       result = await attemptConnect(options, environment, counters, {
         broker,
         attempt,
-        plan: engine.planConnect(redactUrl(broker.url), host.now()),
+        plan,
         signal: life.signal,
         beforeConnect: () => host.runner.committed(),
         connectWritten: () => {
@@ -149,6 +151,8 @@ export class Connector {
     } catch (error) {
       const reasonCode = isMqttError(error) && error.code === 'CONNECT_REFUSED' ? error.reasonCode : undefined;
       engine.handleConnectFailed({ written, connackReceived: reasonCode !== undefined, reasonCode }, host.now());
+      // Its first refusal of an identifier that another broker assigned: asked at once for one of its own.
+      if (plan.clientId !== '' && engine.asksForIdentifier(key)) return this.#attempt(life, broker, attempt);
       throw error;
     }
     return this.#bind(life, broker, result);
