@@ -6,15 +6,9 @@ import type { ErrorCode, QueueEntry, QueueLimit } from '@mqttv5/core';
 import type { EntryIndex, IndexedEntry } from './entry-index.ts';
 import { storedForm, writeEntry } from './entry-record.ts';
 import { RecordType } from './format.ts';
+import type { Enqueued, NewEntry } from './enqueued.ts';
 import { RecordWriter } from './record-writer.ts';
 import type { Segment } from './segment.ts';
-
-export type NewEntry = Omit<QueueEntry, 'sequence' | 'dead'>;
-export interface Enqueued {
-  readonly entry: QueueEntry;
-  readonly existed: boolean;
-  readonly evicted: readonly QueueEntry[];
-}
 
 /** What a batch is decided on: the durable state, and what only the queue knows. */
 export interface BatchContext {

@@ -5,7 +5,7 @@ import process from 'node:process';
 import { MqttError, StoreError, isMqttError } from '@mqttv5/core';
 import type { ErrorCode, PublisherQueue, QueueEntry, QueueLimit } from '@mqttv5/core';
 import { Batch } from './batch.ts';
-import type { Enqueued, NewEntry } from './batch.ts';
+import type { Enqueued, NewEntry } from './enqueued.ts';
 import { Compaction } from './compaction.ts';
 import type { QueueDamage } from './damage.ts';
 import { lockDirectory } from './directory-lock.ts';

@@ -20,7 +20,7 @@ const ackReasonCodes: readonly number[] = [0x00, 0x80, 0x83, 0x87, 0x90, 0x91, 0
  * @example
  * ```ts
  * const message = fakeMessage({ topic: 'jobs/1', payload: '{"n":1}', qos: 1 });
- * await handleJob(message);
+ * await handle(message);
  * expect(message.ackReasonCode).toBe(0);
  * ```
  */

@@ -30,7 +30,7 @@ import type { NewEntry, ResolvedQueueOptions } from './queue-options.ts';
  * @example
  * ```ts
  * const publisher = new QueuePublisher(client, await FilePublisherQueue.open({ directory: 'data/outbox' }), {
- *   onDeadLetter: (entry, error) => log.warn({ topic: entry.topic, code: error.code }),
+ *   onDeadLetter: (entry, error) => console.warn(entry.topic, error.code),
  * });
  * const { id, delivered } = await publisher.publish('meters/7', '42'); // in the queue
  * await delivered(); // with the broker
