@@ -12,6 +12,7 @@
 
 import type { PublishPacket, PubrelPacket } from '@mqttv5/wire';
 import type { AckReasonCode } from '../api/receive.ts';
+import { IdentifierTable } from './identifier-table.ts';
 import type { Violation } from './inbound-aliases.ts';
 import { InboundExchange } from './inbound-exchange.ts';
 import type { LiveConnection } from './live-connection.ts';
@@ -23,12 +24,12 @@ const PACKET_IDENTIFIER_NOT_FOUND = 0x92;
 const RECEIVE_MAXIMUM_EXCEEDED = 0x93;
 
 /** Shared by all that have received nothing yet, and never written to: an idle client pays for no table. */
-const NONE: Map<number, InboundExchange> = new Map();
+const NONE: IdentifierTable<InboundExchange> = new IdentifierTable();
 
 export class InboundFlow {
   readonly #core: SessionCore;
   /** By identifier: the broker's numbers, a space of their own (§2.2.1). Session State. */
-  #exchanges: Map<number, InboundExchange> = NONE;
+  #exchanges: IdentifierTable<InboundExchange> = NONE;
   /** How often this session was resumed in doubt: records from before such a time may be of another session. */
   doubts = 0;
 
@@ -170,7 +171,7 @@ export class InboundFlow {
   }
 
   #remember(exchange: InboundExchange): void {
-    if (this.#exchanges === NONE) this.#exchanges = new Map();
+    if (this.#exchanges === NONE) this.#exchanges = new IdentifierTable();
     this.#exchanges.set(exchange.packetIdentifier, exchange);
   }
 
@@ -184,12 +185,12 @@ export class InboundFlow {
 
   /** Closed by the application: what nobody has answered is given out anew when the broker sends it again. */
   releaseHeld(): void {
-    for (const exchange of this.#exchanges.values()) if (exchange.phase === 'held') this.#forget(exchange);
+    for (const [, exchange] of this.#exchanges.entries()) if (exchange.phase === 'held') this.#forget(exchange);
   }
 
   /** The session is gone: what the application still answers reaches nobody (V-041). */
   lose(): void {
-    for (const exchange of this.#exchanges.values()) this.#forget(exchange);
+    for (const [, exchange] of this.#exchanges.entries()) this.#forget(exchange);
     this.doubts = 0;
   }
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { IdentifierTable } from './identifier-table.ts';
+
 /** Identifiers are 1 to 65535 (§2.2.1). */
 const LARGEST_PACKET_IDENTIFIER = 0xffff;
 
@@ -11,7 +13,8 @@ const LARGEST_PACKET_IDENTIFIER = 0xffff;
  * long as possible before a late acknowledgement could be taken for an answer to its next owner.
  */
 export class PacketIdentifiers<Owner> {
-  readonly #owners = new Map<number, Owner>();
+  /** Made with the first packet. */
+  #owners: IdentifierTable<Owner> | undefined;
   readonly #largest: number;
   #last = 0;
 
@@ -21,32 +24,34 @@ export class PacketIdentifiers<Owner> {
   }
 
   get inUse(): number {
-    return this.#owners.size;
+    return this.#owners?.size ?? 0;
   }
 
   owner(packetIdentifier: number): Owner | undefined {
-    return this.#owners.get(packetIdentifier);
+    return this.#owners?.get(packetIdentifier);
   }
 
   /** 0 when none is free. */
   take(owner: Owner): number {
-    if (this.#owners.size >= this.#largest) return 0;
+    const owners = (this.#owners ??= new IdentifierTable());
+    if (owners.size >= this.#largest) return 0;
     let candidate = this.#last;
     do {
       candidate = candidate >= this.#largest ? 1 : candidate + 1;
-    } while (this.#owners.has(candidate));
-    this.#owners.set(candidate, owner);
+    } while (owners.get(candidate) !== undefined);
+    owners.set(candidate, owner);
     this.#last = candidate;
     return candidate;
   }
 
   /** Also changes the owner of one that is taken. */
   assign(packetIdentifier: number, owner: Owner): void {
+    this.#owners ??= new IdentifierTable();
     this.#owners.set(packetIdentifier, owner);
   }
 
   release(packetIdentifier: number): void {
-    this.#owners.delete(packetIdentifier);
+    this.#owners?.delete(packetIdentifier);
   }
 
   /** Numbers go on behind the last one an earlier process used. */
@@ -54,7 +59,8 @@ export class PacketIdentifiers<Owner> {
     this.#last = packetIdentifier;
   }
 
-  entries(): IterableIterator<[packetIdentifier: number, owner: Owner]> {
-    return this.#owners.entries();
+  /** What is released on the way is left out. */
+  entries(): Iterable<[packetIdentifier: number, owner: Owner]> {
+    return this.#owners?.entries() ?? [];
   }
 }
