@@ -247,8 +247,13 @@ export class Drain implements Producer {
 
   /** False when there is nothing to start. */
   async #makeReady(): Promise<boolean> {
-    if (this.#ready.length === 0) await this.#claimDue();
-    if (this.#ready.length === 0) await this.#claimNext();
+    // Most of the time there is neither a retry nor an eviction: no turn is spent on them.
+    if (this.#ready.length === 0 && this.#retries.due() !== undefined) await this.#claimDue();
+    if (this.#ready.length === 0) {
+      if (this.#ahead.length === 0 && !this.#exhausted) await this.#readAhead();
+      this.#claimNext();
+      if (this.#evictions.size > 0) await this.#evictionsOver();
+    }
     return this.#ready.length > 0;
   }
 
@@ -276,12 +281,10 @@ export class Drain implements Producer {
   }
 
   /** The next ones of the queue, as many as may start now. */
-  async #claimNext(): Promise<void> {
-    if (this.#ahead.length === 0) await this.#readAhead();
+  #claimNext(): void {
     const claimed = this.#ahead.splice(0, this.#room);
     for (const { sequence } of claimed) this.#keep.add(sequence);
     this.#ready.push(...claimed);
-    await this.#evictionsOver();
   }
 
   async #readAhead(): Promise<void> {
@@ -302,7 +305,7 @@ export class Drain implements Producer {
 
   /** Not for long: one step of the queue each. */
   async #evictionsOver(): Promise<void> {
-    if (this.#evictions.size > 0) await Promise.all(this.#evictions);
+    await Promise.all(this.#evictions);
   }
 
   #startReady(): void {
