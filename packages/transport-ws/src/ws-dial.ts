@@ -12,6 +12,15 @@ import { WsConnection } from './ws-connection.ts';
 const MAXIMUM_FRAME_BYTES = 268_435_460;
 
 /**
+ * How long the other end may take to close the TCP connection once close frames were exchanged: `ws` waits for it, 30 seconds by
+ * default, before it says that the connection has ended.
+ */
+const CLOSE_TIMEOUT_MS = 1_000;
+
+/** With what its declarations do not have yet. */
+type SocketOptions = ClientOptions & { readonly closeTimeout: number };
+
+/**
  * A dial for `ws:` and `wss:` brokers: `connect('wss://broker.example/mqtt', { dial: webSocketDial() })`.
  *
  * TLS options come from the client's option `tls`; certificates are verified with the system's roots by default. The
@@ -30,7 +39,7 @@ export function webSocketDial(options: WebSocketDialOptions = {}): Dial {
   };
 }
 
-function open(broker: URL, options: ClientOptions, { signal }: DialOptions): Promise<Connection> {
+function open(broker: URL, options: SocketOptions, { signal }: DialOptions): Promise<Connection> {
   return new Promise((resolve, reject) => {
     let socket: WebSocket;
     try {
@@ -65,14 +74,20 @@ function socketOptions(
   agent: object | undefined,
   headers: Readonly<Record<string, string>> | undefined,
   tls: TlsOptions | undefined,
-): ClientOptions {
+): SocketOptions {
   // Only what was given: an explicit undefined would replace a default of node:tls.
   // ALPN is not passed on: a WebSocket handshake is HTTP/1.1.
   const { alpnProtocols: _alpn, ...rest } = tls ?? {};
   const given = Object.fromEntries(
     Object.entries({ ...rest, agent, headers }).filter(([, value]) => value !== undefined),
   );
-  return { ...given, perMessageDeflate: false, maxPayload: MAXIMUM_FRAME_BYTES, followRedirects: false };
+  return {
+    ...given,
+    perMessageDeflate: false,
+    maxPayload: MAXIMUM_FRAME_BYTES,
+    followRedirects: false,
+    closeTimeout: CLOSE_TIMEOUT_MS,
+  };
 }
 
 function dialFailed(broker: URL, cause: unknown): MqttError {
