@@ -48,7 +48,8 @@ describe('connect()', () => {
   });
 
   test('SESSION_STATE_MISSING: closed, rejected, not retried', async () => {
-    const { broker, client } = scripted({ clientId: 'c', cleanStart: false, retryInitialConnect: true });
+    const brokers = ['mqtt://a', 'mqtt://b'];
+    const { broker, client } = scripted({ brokers, clientId: 'c', cleanStart: false, retryInitialConnect: true });
     const connecting = error(client.connect());
     const connection = await broker.accept();
     expect((await connection.handshake({ sessionPresent: true })).cleanStart).toBe(false);

@@ -62,6 +62,8 @@ export class Connector {
         errors.push(this.#attemptFailed(life, error, broker, attempt));
       }
       const last = joinErrors(errors);
+      // Another broker would be asked to resume what nobody here knows, too.
+      if (last.code === 'SESSION_STATE_MISSING') throw last;
       const redirect = this.#brokers.redirect;
       if (redirect === 'move') left = this.#brokers.length;
       if (redirect !== undefined) await this.#waitForTurn(life, last);
