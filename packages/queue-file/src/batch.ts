@@ -54,9 +54,12 @@ export class Batch {
     const existing = this.#existing(given.id);
     if (existing !== undefined) return { entry: existing, existed: true, evicted: [] };
     const victims = this.#victims(limit);
+    // Read before anything is staged: a disk that fails now must leave no trace.
+    const evicted = victims.map((victim) => this.#victim(victim)).filter((victim) => victim !== undefined);
     const entry: QueueEntry = { ...given, sequence: this.#context.takeSequence(), dead: undefined };
     const { offset, length } = this.#write(entry, victims);
-    const evicted = victims.map((victim) => this.#evict(victim)).filter((victim) => victim !== undefined);
+    for (const victim of victims) this.#dead.set(victim, 'QUEUE_EVICTED');
+    this.#alive -= victims.length;
     const { index, segment } = this.#context;
     this.#inserted.set(entry.id, entry);
     this.#alive += 1;
@@ -152,9 +155,7 @@ export class Batch {
     );
   }
 
-  #evict(sequence: number): QueueEntry | undefined {
-    this.#dead.set(sequence, 'QUEUE_EVICTED');
-    this.#alive -= 1;
+  #victim(sequence: number): QueueEntry | undefined {
     const indexed = this.#context.index.bySequence(sequence);
     if (indexed !== undefined) {
       const entry = this.#context.read(indexed);

@@ -49,9 +49,11 @@ export class LogDirectory {
    * here, after the fact, that it has been succeeded, and writes no more.
    */
   async own(): Promise<void> {
-    const note = `${hostname()}, process ${process.pid}, ${new Date().toISOString()}\n`;
-    // Always a new file: its inode is the mark.
-    const file = await this.create(OWNER, Buffer.from(note), false);
+    const note = Buffer.from(`${hostname()}, process ${process.pid}, ${new Date().toISOString()}\n`);
+    // Always a new file: its inode is the mark. On a full disk there is room for its name, and the queue can be looked at.
+    const file = await this.create(OWNER, note, false).catch(
+      async () => await this.create(OWNER, new Uint8Array(0), false),
+    );
     await file.close();
     this.#owner = this.#ownerMark();
   }

@@ -156,6 +156,17 @@ test.skipIf(process.platform === 'win32')(
   },
 );
 
+test.skipIf(process.platform === 'win32')('a queue opens on a full disk, and what is in it can be read', async () => {
+  const directory = temporaryDirectory();
+  const queue = await FilePublisherQueue.open({ directory });
+  await queue.enqueue(entry('a'), unbounded);
+  await queue.close();
+  // No file may have a byte more.
+  const child = Child.runOnSmallDisk(0, 'enqueue-forever.ts', directory, 'group');
+  expect(await child.rest(), child.errors).toEqual(['open', 'STORE_FAILED']);
+  expect((await inspect(directory)).entries.map(({ id }) => id)).toEqual(['a']);
+});
+
 describe('a log that was cut', () => {
   test('at any byte of its last records opens with what was durable before, and the rest is a torn tail', {
     timeout: 60_000,

@@ -3,7 +3,7 @@
 // The file around the database: who may read it, and that its name survives a power failure. SQLite gives -wal and -shm
 // the mode of the database file and syncs their directory entries itself.
 
-import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /** A session holds payloads and topics in the clear: nobody but the owner reads them. */
@@ -23,7 +23,10 @@ export function makeFile(path: string): void {
 
 /** Takes other people's permissions from files that were made by hand or by another umask. */
 export function protectFile(path: string): void {
-  for (const file of [path, `${path}-wal`, `${path}-shm`]) if (existsSync(file)) chmodSync(file, FILE_MODE);
+  for (const file of [path, `${path}-wal`, `${path}-shm`]) {
+    const mode = statSync(file, { throwIfNoEntry: false })?.mode ?? FILE_MODE;
+    if ((mode & 0o077) !== 0) chmodSync(file, FILE_MODE);
+  }
 }
 
 function syncDirectory(directory: string): void {
