@@ -61,6 +61,20 @@ describe('the smoke suite', { timeout: 40_000 }, () => {
       output: 'OK tcp\nOK ws\nOK tls\nOK unix\n',
     });
   });
+
+  test.each(runtimes)(
+    '%s: refuses a certificate of an unknown authority, and one for another host',
+    async (_, command) => {
+      const tls = urls.find((each) => each.startsWith('tls=')) ?? '';
+      const refused = { code: 1, output: 'FAILED tls DIAL_FAILED\n' };
+      expect(await run([...command, program, tls], { SMOKE_CA: createAuthority('another authority').ca })).toEqual(
+        refused,
+      );
+      expect(await run([...command, program, tls.replace('localhost', '127.0.0.1')], { SMOKE_CA: ca })).toEqual(
+        refused,
+      );
+    },
+  );
 });
 
 /** A Unix socket that leads to a port. */
