@@ -74,7 +74,7 @@ export class Publishing {
     if (state !== 'connected' || link === undefined || !link.hasRoom || host.engine === undefined) return false;
     const message = outboundMessage(topic, this.#bytesOfQoS0(payload), 0, options?.retain, properties);
     try {
-      const exchange = host.engine.publish(message, host.now());
+      const exchange = host.engine.publish(message, this.#nowFor(properties));
       // It queued behind others that wait for room: taken back, since nobody would hear of it.
       return exchange === undefined || !host.engine.withdraw(exchange, host.now());
     } catch (error) {
@@ -152,10 +152,8 @@ export class Publishing {
     properties: PublishProperties | undefined,
   ): Promise<PublishResult> {
     const bytes = this.#bytesOfQoS0(payload);
-    const exchange = engine.publish(
-      outboundMessage(topic, bytes, 0, options?.retain, properties),
-      this.#context.host.now(),
-    );
+    const message = outboundMessage(topic, bytes, 0, options?.retain, properties);
+    const exchange = engine.publish(message, this.#nowFor(properties));
     const sent = exchange && this.#wait(exchange, options?.signal);
     if (this.#options.publishMode === 'fireAndForget') return sent ?? SENT_PROMISE;
     return this.#whenFlushed(sent, options?.signal);
@@ -171,6 +169,11 @@ export class Publishing {
       this.#options.store !== undefined ||
       (payload.length >= PAYLOAD_BY_REFERENCE_FROM && this.#options.publishMode === 'fireAndForget');
     return kept ? owned(payload) : payload;
+  }
+
+  /** Of a QoS 0 message the time matters where it can expire; to ask for it is a sixth of what a publish costs. */
+  #nowFor(properties: PublishProperties | undefined): number {
+    return properties?.messageExpiryInterval === undefined ? 0 : this.#context.host.now();
   }
 
   #publishAcknowledged(
