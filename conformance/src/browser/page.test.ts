@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The client in a real page: bundled, served, and driven in a headless Chromium.
-import { startBroker } from '@mqttv5/testing';
+import { scramMethod, startBroker } from '@mqttv5/testing';
 import type { Broker, BrokerOptions } from '@mqttv5/testing';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createAuthority } from '../certificates.ts';
 import { requireMosquitto, startMosquitto } from '../mosquitto.ts';
-import { CUT_TOPIC } from '../runtimes/smoke.ts';
+import { CUT_TOPIC, USER } from '../runtimes/smoke.ts';
 import { bundleWithEsbuild, bundleWithVite } from './bundles.ts';
 import { requireChromium, startChromium } from './chromium.ts';
 import type { Program } from './page.ts';
@@ -73,6 +73,9 @@ describe.runIf(requireChromium())('in Chromium', { timeout: 40_000 }, () => {
 
   async function broker(options: BrokerOptions = {}): Promise<WebSocketBroker> {
     const started = await startBroker({
+      enhancedAuth: {
+        'SCRAM-SHA-256': scramMethod({ hash: 'SHA-256', users: { [USER.username]: USER.password } }),
+      },
       intercept: (direction, packet) =>
         direction === 'in' && packet.type === 'publish' && packet.topicName === CUT_TOPIC ? 'cut' : undefined,
       ...options,

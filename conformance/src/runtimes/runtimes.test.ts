@@ -7,10 +7,10 @@ import { connect, createServer } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startBroker } from '@mqttv5/testing';
+import { scramMethod, startBroker } from '@mqttv5/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createAuthority } from '../certificates.ts';
-import { CUT_TOPIC } from './smoke.ts';
+import { CUT_TOPIC, USER } from './smoke.ts';
 
 const conformance = join(import.meta.dirname, '..', '..');
 const program = join(import.meta.dirname, 'main.ts');
@@ -34,14 +34,17 @@ describe('the smoke suite', { timeout: 40_000 }, () => {
     if (!existsSync(built)) throw new Error('the packages are not built: npm run build');
     const authority = createAuthority();
     ca = authority.ca;
-    const cutsOnRequest: Parameters<typeof startBroker>[0] = {
+    const forSmoke: Parameters<typeof startBroker>[0] = {
+      enhancedAuth: {
+        'SCRAM-SHA-256': scramMethod({ hash: 'SHA-256', users: { [USER.username]: USER.password } }),
+      },
       intercept: (direction, packet) =>
         direction === 'in' && packet.type === 'publish' && packet.topicName === CUT_TOPIC ? 'cut' : undefined,
     };
-    const plain = await startBroker({ ...cutsOnRequest, webSocketPort: 0 });
+    const plain = await startBroker({ ...forSmoke, webSocketPort: 0 });
     opened.push(() => plain.close());
     const tls = authority.issue({ commonName: 'broker', names: ['localhost'] });
-    const secure = await startBroker({ ...cutsOnRequest, tls });
+    const secure = await startBroker({ ...forSmoke, tls });
     opened.push(() => secure.close());
     const socket = await unixSocket(Number(new URL(plain.url).port), opened);
     urls = [

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The same little program on every runtime: each QoS both ways, request and response, a lost connection, a clean end. It says
 // what failed by throwing. Nothing in it is Node's, so that a page and a worker run it too.
-import { connect } from '@mqttv5/core';
+import { connect, scramAuthenticator } from '@mqttv5/core';
 import type { Client, Dial, QoS, TlsOptions } from '@mqttv5/core';
 
 export interface SmokeRun {
@@ -10,12 +10,15 @@ export interface SmokeRun {
   readonly url: string;
   readonly dial?: Dial | undefined;
   readonly tls?: TlsOptions | undefined;
-  /** Somebody else's broker: it does not cut on request. Mosquitto 2.0 also sends 4 KB of a WebSocket frame ten times a second. [false] */
+  /** Somebody else's broker: it knows no SCRAM and does not cut on request. Mosquitto 2.0 also sends 4 KB of a WebSocket frame ten times a second. [false] */
   readonly foreign?: boolean | undefined;
 }
 
 /** A QoS 0 PUBLISH to this topic makes the broker of the test cut the connection. */
 export const CUT_TOPIC = 'smoke/cut';
+
+/** The user the broker of the test knows by SCRAM-SHA-256: Web Crypto has to be there. */
+export const USER = { username: 'user', password: 'pencil' } as const;
 
 const LEVELS: readonly QoS[] = [0, 1, 2];
 const LIMIT_MS = 15_000;
@@ -25,10 +28,12 @@ const LARGE_BYTES = 300_000;
 /** Resolves when everything held; rejects with what did not. */
 export async function smoke({ name, url, dial, tls, foreign = false }: SmokeRun): Promise<void> {
   const signal = AbortSignal.timeout(LIMIT_MS);
-  const client = await connect(url, { dial, tls, reconnect: () => 20, signal });
+  const authenticator = foreign ? undefined : scramAuthenticator({ ...USER, hash: 'SHA-256' });
+  const client = await connect(url, { dial, tls, authenticator, reconnect: () => 20, signal });
   try {
     await eachLevel(client, `smoke/${name}`, foreign ? 10_000 : LARGE_BYTES, signal);
     await requestAndResponse(client, `smoke/${name}/echo`, signal);
+    if (!foreign) await client.reauthenticate({ signal });
     if (!foreign) await lostConnection(client, `smoke/${name}/after`, signal);
     const roundTripMs = await client.ping({ signal });
     expect(roundTripMs >= 0, `ping took ${roundTripMs} ms`);
