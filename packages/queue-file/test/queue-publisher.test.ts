@@ -464,6 +464,29 @@ describe('dead letters', () => {
     expect(seen).toEqual(['a', 'b', 'a']);
   });
 
+  test('have been given when delivered() rejects, but none waits long for the one before it', async () => {
+    const given: string[] = [];
+    const never = Gate.of<void>();
+    const bench = new Bench({
+      options: {
+        onDeadLetter: (entry) => {
+          given.push(entry.id);
+          return never.promise;
+        },
+      },
+    });
+    const handles = [await bench.publish('a', { id: 'a' }), await bench.publish('b', { id: 'b' })];
+    const connection = await bench.connect();
+    for (const packet of await expectPublishes(connection, 'a', 'b')) connection.send(puback(packet, 0x87));
+    const [a, b] = handles;
+    await expect(a?.delivered()).rejects.toMatchObject({ code: 'PUBLISH_REFUSED' });
+    expect(given).toEqual(['a']);
+    await expect(b?.delivered()).rejects.toMatchObject({ code: 'PUBLISH_REFUSED' });
+    never.resolve();
+    await bench.publisher.flush();
+    expect(given).toEqual(['a', 'b']);
+  });
+
   test('of an earlier process come with the code that is left of their error', async () => {
     const queue = new MemoryPublisherQueue();
     const unbounded = { maximumSize: 10, overflow: 'dropNewest', keep: new Set<number>() } as const;

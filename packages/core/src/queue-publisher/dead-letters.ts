@@ -15,6 +15,8 @@ interface Letter {
 }
 
 export interface DeadLetterListener {
+  /** The application has been called, or cannot be: whoever waits for the message may hear now. At least once for each letter. */
+  told(sequence: number): void;
   /** The entry has left the queue. */
   buried(sequence: number): void;
   /** There is nothing to do, for now. */
@@ -89,15 +91,23 @@ export class DeadLetters {
   async #deliver(letter: Letter): Promise<boolean> {
     const { sequence, error } = letter;
     // Nobody to give it to: then there is nothing to be remembered for.
-    if (this.#onDeadLetter === undefined) return await this.#persistence.remove(sequence);
+    if (this.#onDeadLetter === undefined) {
+      this.#listener.told(sequence);
+      return await this.#persistence.remove(sequence);
+    }
     if (!letter.marked) letter.marked = await this.#mark(sequence, error?.code ?? 'MESSAGE_EXPIRED');
-    if (!letter.marked) return false;
-    const entry = await this.#persistence.entry(sequence);
-    // Removed already, by somebody who has had the queue since.
-    if (entry === undefined) return !this.#persistence.isEnding;
+    const entry = letter.marked ? await this.#persistence.entry(sequence) : undefined;
+    if (entry === undefined) {
+      this.#listener.told(sequence);
+      // Removed already, by somebody who has had the queue since; or the publisher closes.
+      return letter.marked && !this.#persistence.isEnding;
+    }
     try {
-      await this.#onDeadLetter(entry, error ?? errorOfDeadEntry(entry.dead ?? 'MESSAGE_EXPIRED', entry.topic));
+      const taken = this.#onDeadLetter(entry, error ?? errorOfDeadEntry(entry.dead ?? 'MESSAGE_EXPIRED', entry.topic));
+      this.#listener.told(sequence);
+      await taken;
     } catch {
+      this.#listener.told(sequence);
       this.#again(letter);
       return false;
     }
@@ -105,7 +115,15 @@ export class DeadLetters {
   }
 
   async #mark(sequence: number, code: ErrorCode): Promise<boolean> {
-    return await this.#persistence.insist(async () => await this.#queue.markDead(sequence, code));
+    return await this.#persistence.insist(async () => {
+      try {
+        await this.#queue.markDead(sequence, code);
+      } catch (failure) {
+        // It may take long: the outcome is no secret until then.
+        this.#listener.told(sequence);
+        throw failure;
+      }
+    });
   }
 
   #again(letter: Letter): void {

@@ -22,6 +22,8 @@ import { Persistence } from './persistence.ts';
 import type { ResolvedQueueOptions } from './queue-options.ts';
 import { delayOf, Retries } from './retries.ts';
 
+/** How long `delivered()` waits for `onDeadLetter` to be called. */
+const PATIENCE_MS = 100;
 /** Largest Message Expiry Interval (§3.3.2.3.3). Unit: seconds. */
 const LONGEST_EXPIRY = 0xffff_ffff;
 
@@ -46,6 +48,8 @@ export class Drain implements Producer {
   readonly #inFlight = new Set<number>();
   /** The broker has them; their removal from the queue is not durable yet. */
   readonly #removing = new Set<number>();
+  /** Why an entry died, until somebody has been told. */
+  readonly #untold = new Map<number, { readonly error: AnyMqttError; readonly cancelTimer: () => void }>();
   /** Read from the queue and not claimed, oldest first: one look at the queue for a window of messages. */
   #ahead: QueueEntry[] = [];
   /** Claimed and about to start. */
@@ -70,6 +74,7 @@ export class Drain implements Producer {
     this.#persistence = new Persistence(queue, session.clock, options.retryBackoff);
     this.#retries = new Retries(session.clock, options.retryBackoff, () => this.wake());
     this.#deadLetters = new DeadLetters(queue, this.#persistence, options.onDeadLetter, {
+      told: (sequence) => this.#tell(sequence),
       buried: (sequence) => this.#gone(sequence),
       resting: () => this.progressed(),
     });
@@ -176,6 +181,7 @@ export class Drain implements Producer {
     this.stopStarting();
     this.#stopped = true;
     this.#claim.end();
+    for (const sequence of this.#untold.keys()) this.#tell(sequence);
     this.deliveries.end(outcome);
     this.progressed();
   }
@@ -382,14 +388,30 @@ export class Drain implements Producer {
   /** To the dead letters. Without an error it died in an earlier process. */
   #bury(sequence: number, error: AnyMqttError | undefined, marked: boolean): void {
     this.#retries.settled(sequence);
-    const heard = error !== undefined && this.deliveries.settle(sequence, { error });
-    if (error !== undefined && !heard && this.#options.onDeadLetter === undefined)
+    if (error !== undefined && !this.#untold.has(sequence)) {
+      const cancelTimer = this.#session.clock.setTimer(PATIENCE_MS, () => this.#tell(sequence));
+      this.#untold.set(sequence, { error, cancelTimer });
+    }
+    this.#deadLetters.add(sequence, error, marked);
+  }
+
+  /**
+   * `onDeadLetter` hears first, so that a program that has heard from `delivered()` finds it done; but nobody waits long for
+   * the letters before his own.
+   */
+  #tell(sequence: number): void {
+    const untold = this.#untold.get(sequence);
+    if (untold === undefined) return;
+    const { error, cancelTimer } = untold;
+    this.#untold.delete(sequence);
+    cancelTimer();
+    const heard = this.deliveries.settle(sequence, { error });
+    if (!heard && this.#options.onDeadLetter === undefined)
       // oxlint-disable-next-line no-console -- no failure is silent (design/api.md, "Observing")
       console.error(
         'mqtt: a queued message will not be delivered, and neither onDeadLetter nor delivered() listens',
         error,
       );
-    this.#deadLetters.add(sequence, error, marked);
   }
 
   /** Nothing of it is left in the queue: what the session has of it may go. */
