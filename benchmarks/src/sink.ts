@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The other end of every measurement: a process of its own that counts, checks and acknowledges, and sends a flood to whoever
-// subscribes. Told by its parent what to expect; says at the end what it saw.
+// subscribes to bench/…. Told by its parent what to expect; says at the end what it saw.
 //
 // Each payload begins with a number, one higher than that before it: lost, doubled and reordered messages show.
 
@@ -80,6 +80,7 @@ function serve(socket: Socket): void {
           break;
         case 8:
           socket.write(Buffer.from([0x90, 4, bytes[start] ?? 0, bytes[start + 1] ?? 0, 0, order.qos]));
+          if (!asksForFlood(bytes, start)) break;
           flood = new Flood(socket, order);
           flood.pump();
           break;
@@ -89,6 +90,12 @@ function serve(socket: Socket): void {
     });
     if (end > 0) socket.write(acks.subarray(0, end));
   });
+}
+
+/** The first filter of a SUBSCRIBE, behind its properties, which are few. */
+function asksForFlood(bytes: Buffer, start: number): boolean {
+  const filter = start + 3 + (bytes[start + 2] ?? 0);
+  return bytes.toString('latin1', filter + 2, filter + 8) === 'bench/';
 }
 
 function count(number: number): void {
