@@ -1,18 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How fast the queue and the store keep what they are given, on the disk of this machine. One process, median of three rounds.
+// What does it cost that nothing is lost: a client with a store, a durable queue in front of it, and each alone? On the disk of
+// this machine, in one process beside the sink.
 //
-//   node --conditions=@mqttv5/source benchmarks/src/persistence.ts [DIRECTORY]
+//   pnpm bench persistence              in the folder for temporary files
+//   pnpm bench persistence DIRECTORY
 
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
-import { MemoryPublisherQueue } from '@mqttv5/core';
-import type { PublisherQueue } from '@mqttv5/core';
+import { Client, MemoryPublisherQueue, MemorySessionStore, QueuePublisher } from '@mqttv5/core';
+import type { PublisherQueue, SessionStore } from '@mqttv5/core';
 import { FilePublisherQueue } from '@mqttv5/queue-file';
 import { SqliteSessionStore } from '@mqttv5/store-sqlite';
+import { median, report, whole } from './report.ts';
 
+/** Messages that are queued ahead of the broker. */
+const BACKLOG = 1000;
 const ROUND_MS = 1500;
 const ROUNDS = 3;
 const PAYLOAD = new Uint8Array(256).fill(1);
@@ -22,10 +29,6 @@ const parent = process.argv[2] ?? tmpdir();
 function inDirectory<T>(work: (directory: string) => Promise<T>): Promise<T> {
   const directory = mkdtempSync(join(parent, 'mqttv5-persistence-'));
   return work(directory).finally(() => rmSync(directory, { recursive: true, force: true }));
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
 }
 
 function entry(id: string) {
@@ -53,10 +56,7 @@ async function rate(producers: number, operation: (number: number) => unknown): 
   return done / ((performance.now() - start) / 1000);
 }
 
-async function queueRate(
-  open: (directory: string) => PublisherQueue | Promise<PublisherQueue>,
-  producers: number,
-): Promise<number> {
+async function queueRate(open: Open<PublisherQueue>, producers: number): Promise<number> {
   const rounds: number[] = [];
   for (let round = 0; round < ROUNDS; round++)
     rounds.push(
@@ -123,29 +123,113 @@ async function recoveryMs(pending: number): Promise<readonly [queue: number, sto
   });
 }
 
-const row = (name: string, ...values: readonly string[]): void =>
-  console.log([name.padEnd(34), ...values.map((value) => value.padStart(12))].join(''));
-const perSecond = (value: number): string => Math.round(value).toLocaleString('en');
+type Open<T> = (directory: string) => T | Promise<T>;
 
-console.log(
-  `Node ${process.version}, ${cpus()[0]?.model ?? 'unknown CPU'}, ${parent}, payload of ${PAYLOAD.length} bytes\n`,
-);
-row('enqueue per second', '1 producer', '64 producers');
-for (const sync of ['group', 'always', 'none'] as const) {
-  const open = async (directory: string) => await FilePublisherQueue.open({ directory, sync });
-  row(`FilePublisherQueue, ${sync}`, perSecond(await queueRate(open, 1)), perSecond(await queueRate(open, 64)));
+/** QoS 1 exchanges per second over a client: in each round all contenders once, since the machine is not always as fast. */
+async function clientRates(stores: readonly Open<SessionStore | undefined>[], inFlight: number): Promise<number[]> {
+  return await interleaved(stores, async (open, directory) => {
+    const store = await open(directory);
+    const client = new Client({
+      brokers: url,
+      clientId: 'bench',
+      sessionExpiryInterval: 3600,
+      ...(store && { store }),
+    });
+    await client.connect();
+    const perSecond = await rate(inFlight, async () => await client.publish('bench/topic', PAYLOAD, { qos: 1 }));
+    await client.disconnect();
+    await store?.close();
+    return perSecond;
+  });
 }
-const inMemory = () => new MemoryPublisherQueue();
-row('MemoryPublisherQueue', perSecond(await queueRate(inMemory, 1)), perSecond(await queueRate(inMemory, 64)));
-console.log();
-row('commits per second', '1 put+delete', '64 each');
-for (const synchronous of ['full', 'normal'] as const)
-  row(
-    `SqliteSessionStore, ${synchronous}`,
-    perSecond(await storeRate(synchronous, 1)),
-    perSecond(await storeRate(synchronous, 64)),
-  );
-console.log();
+
+/** Messages per second through queue, session and broker: from `publish` until the broker has the last one. */
+async function queuedRates(queues: readonly Open<PublisherQueue>[], producers: number): Promise<number[]> {
+  return await interleaved(queues, async (open, directory) => {
+    const queue = await open(directory);
+    const client = new Client({ brokers: url, clientId: 'bench' });
+    await client.connect();
+    const publisher = new QueuePublisher(client, queue, { window: 64 });
+    const start = performance.now();
+    let done = 0;
+    const backlog: Promise<void>[] = [];
+    await rate(producers, async () => {
+      const queued = await publisher.publish('bench/topic', PAYLOAD);
+      backlog[done % BACKLOG] = queued.delivered().then(() => undefined);
+      done += 1;
+      // Whoever queues faster than the broker takes waits for it.
+      await backlog[done % BACKLOG];
+    });
+    await Promise.all(backlog);
+    const perSecond = done / ((performance.now() - start) / 1000);
+    await publisher.close();
+    await client.disconnect();
+    await queue.close();
+    return perSecond;
+  });
+}
+
+async function interleaved<T>(
+  contenders: readonly T[],
+  run: (contender: T, directory: string) => Promise<number>,
+): Promise<number[]> {
+  const results = contenders.map((): number[] => []);
+  for (let round = 0; round < ROUNDS; round++)
+    for (const [index, contender] of contenders.entries())
+      results[index]?.push(await inDirectory(async (directory) => await run(contender, directory)));
+  return results.map(median);
+}
+
+const SYNC_MODES = ['group', 'always', 'none'] as const;
+const LEVELS = ['full', 'normal'] as const;
+
+const sink = fork(join(import.meta.dirname, 'sink.ts'));
+const [{ port }] = (await once(sink, 'message')) as [{ port: number }];
+const url = `mqtt://127.0.0.1:${port}`;
+const lines: string[] = [];
+
+const stores: readonly Open<SessionStore | undefined>[] = [
+  () => undefined,
+  () => new MemorySessionStore(),
+  ...LEVELS.map(
+    (synchronous) => (directory: string) =>
+      SqliteSessionStore.open({ path: join(directory, 'session.db'), synchronous }),
+  ),
+];
+const storeNames = ['no store', 'MemorySessionStore', ...LEVELS.map((level) => `SqliteSessionStore, ${level}`)];
+const oneByOne = await clientRates(stores, 1);
+const inFlight = await clientRates(stores, 64);
+lines.push('| QoS 1 exchanges per second, client with | one at a time | 64 in flight | of the memory store |');
+lines.push('| --- | ---: | ---: | ---: |');
+for (const [i, name] of storeNames.entries()) {
+  const share = Math.round(((inFlight[i] ?? 0) / (inFlight[1] ?? 1)) * 100);
+  lines.push(`| ${name} | ${whole(oneByOne[i] ?? 0)} | ${whole(inFlight[i] ?? 0)} | ${share} % |`);
+}
+
+const queues: readonly Open<PublisherQueue>[] = [
+  () => new MemoryPublisherQueue(),
+  ...SYNC_MODES.map((sync) => async (directory: string) => await FilePublisherQueue.open({ directory, sync })),
+];
+const queueNames = ['MemoryPublisherQueue', ...SYNC_MODES.map((sync) => `FilePublisherQueue, ${sync}`)];
+const delivered1 = await queuedRates(queues, 1);
+const delivered64 = await queuedRates(queues, 64);
+lines.push('', '| messages per second through QueuePublisher | 1 producer | 64 producers |', '| --- | ---: | ---: |');
+for (const [i, name] of queueNames.entries())
+  lines.push(`| ${name} | ${whole(delivered1[i] ?? 0)} | ${whole(delivered64[i] ?? 0)} |`);
+sink.send({ end: true });
+
+lines.push('', '| the queue alone: enqueue per second | 1 producer | 64 producers |', '| --- | ---: | ---: |');
+for (const [i, name] of queueNames.entries()) {
+  const open = queues[i];
+  if (open) lines.push(`| ${name} | ${whole(await queueRate(open, 1))} | ${whole(await queueRate(open, 64))} |`);
+}
+lines.push('', '| the store alone: commits per second | 1 put and delete | 64 of each |', '| --- | ---: | ---: |');
+for (const level of LEVELS) {
+  const cells = [`SqliteSessionStore, ${level}`, whole(await storeRate(level, 1)), whole(await storeRate(level, 64))];
+  lines.push(`| ${cells.join(' | ')} |`);
+}
 const [queueMs, storeMs] = await recoveryMs(100_000);
-row('100,000 pending, open in ms', 'queue', 'store');
-row('', queueMs.toFixed(0), storeMs.toFixed(0));
+lines.push('', '| 100,000 pending | open, ms |', '| --- | ---: |');
+lines.push(`| FilePublisherQueue | ${queueMs.toFixed(0)} |`, `| SqliteSessionStore | ${storeMs.toFixed(0)} |`);
+const notes = [`${PAYLOAD.length} B payload; median of ${ROUNDS} interleaved rounds of ${ROUND_MS / 1000} s.`];
+report('persistence', 'What durability costs', notes, lines);
