@@ -19,5 +19,6 @@ async function buildAndRun(example: string, args: readonly string[]): Promise<nu
   const filter = `--filter=@mqttv5/example-${example}^...`;
   const built = await run('turbo', ['run', 'build', filter, '--output-logs=errors-only']);
   if (built.code !== 0) return built.code;
-  return (await run('node', [join('examples', example, 'src', 'main.ts'), ...args])).code;
+  // The dashboard runs until it is stopped.
+  return (await run('node', [join('examples', example, 'src', 'main.ts'), ...args], { timeoutMs: 2 ** 31 - 1 })).code;
 }

@@ -71,6 +71,21 @@ test('drain: waits for the message a loop has in hand, QoS 0 too; the loop then 
   await expect(next).resolves.toMatchObject({ done: true });
 });
 
+test('drain: a message acknowledged on receipt is done when its loop asks for the next', async () => {
+  const bench = new Bench();
+  bench.connect();
+  const stream = bench.declare('a', { qos: 1, ack: 'onReceipt' });
+  bench.publish('a', { qos: 1, payload: '1' });
+  const loop = stream[Symbol.asyncIterator]();
+  await loop.next();
+  const drained = bench.registry.drain();
+  expect(await settled(drained)).toBe(false);
+  const next = loop.next();
+  expect(await settled(drained)).toBe(true);
+  bench.registry.end(undefined);
+  await next;
+});
+
 test('drain: waits for what receive() gave out until it is acknowledged, and for what a manual handler keeps', async () => {
   const bench = new Bench();
   bench.connect();

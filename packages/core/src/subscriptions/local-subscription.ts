@@ -170,7 +170,8 @@ export abstract class LocalSubscription implements SubscriptionHandle, MessageOw
 
   /** Its consumer is done with `message`: acknowledged, unless the client has ended in between and it comes again. */
   protected acknowledge(message: ReceivedMessage): void {
-    if (this.#life === 'ended') this.finished(message);
+    // Acknowledged on receipt, or by hand: `ack` would do nothing, and nobody would hear that it is done.
+    if (this.#life === 'ended' || message.acknowledged) this.finished(message);
     else message.ack();
   }
 
