@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { parseSourceFile } from '../boundaries/source-file.ts';
 
@@ -16,8 +16,22 @@ export function contentProblems(directory: string): string[] {
     // Every module is reached from an entry point, at run time or for its types: tests and leftovers are not.
     const module = file.replace(/\.(d\.ts|js)$/, '');
     if (!reached.has(module)) problems.push(`${file} is reached from no entry point`);
+    if (file.endsWith('.d.ts') && importsNode(join(directory, file))) problems.push(`${file} names types of Node`);
   }
   return problems;
+}
+
+function importsNode(path: string): boolean {
+  return parseSourceFile(path, readFileSync(path, 'utf8')).imports.some(({ specifier }) =>
+    specifier.startsWith('node:'),
+  );
+}
+
+/** Sum of the sizes of all files, in bytes. */
+export function installedSize(directory: string): number {
+  return readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
 }
 
 /** Every path that `exports` and `imports` mention, without its extension. */

@@ -88,7 +88,7 @@ function exampleGlobals(packed: readonly PackedPackage[]): string {
 function exportedValues(directory: string): string[] {
   const index = join(directory, 'dist', 'index.js');
   if (!existsSync(index)) return [];
-  const lists = [...readFileSync(index, 'utf8').matchAll(/^export \{([^}]*)\}/gm)].flatMap(([, list = '']) =>
+  const lists = [...readFileSync(index, 'utf8').matchAll(/^export ?\{([^}]*)\}/gm)].flatMap(([, list = '']) =>
     list.split(','),
   );
   return lists.map((entry) => entry.trim().split(' as ').at(-1) ?? '').filter((name) => name !== '');

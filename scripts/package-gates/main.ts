@@ -12,11 +12,14 @@ import { sum } from '../lib/tally.ts';
 import type { Tally } from '../lib/tally.ts';
 import { compile, COMPILERS, linkDependencies } from './compile.ts';
 import type { Compiler } from './compile.ts';
-import { contentProblems } from './contents.ts';
+import { contentProblems, installedSize } from './contents.ts';
 import { checkDocuments } from './documents.ts';
 import { gate } from '../lib/gate.ts';
 import { pack, publishedFolders } from './pack.ts';
 import type { PackedPackage } from './pack.ts';
+
+/** Bytes. Half a megabyte: what an install of the client may cost a user. */
+const LARGEST_INSTALL = 500_000;
 
 /** Prints every problem; each gate of each package counts as one check. */
 export async function checkPackages(): Promise<Tally> {
@@ -33,6 +36,7 @@ export async function checkPackages(): Promise<Tally> {
       tallies.push(await gate(`publint: ${each.name}`, () => checkPublint(each)));
       tallies.push(await gate(`attw: ${each.name}`, () => checkTypes(each)));
     }
+    tallies.push(await gate('size of an install of core', () => checkInstalledSize(packed)));
     for (const compiler of COMPILERS) tallies.push(...(await checkConsumers(compiler, packed, directory)));
     linkDependencies(root, nodeModules);
     for (const folder of readdirSync(join(root, 'packages')))
@@ -42,6 +46,13 @@ export async function checkPackages(): Promise<Tally> {
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
+}
+
+/** What `npm install @mqttv5/core` brings: that package and wire. */
+function checkInstalledSize(packed: readonly PackedPackage[]): string {
+  const installed = packed.filter(({ name }) => name === '@mqttv5/core' || name === '@mqttv5/wire');
+  const size = installed.reduce((bytes, { directory }) => bytes + installedSize(directory), 0);
+  return size <= LARGEST_INSTALL ? '' : `${size} bytes, more than ${LARGEST_INSTALL}`;
 }
 
 async function checkKnip(): Promise<string> {
