@@ -101,9 +101,10 @@ function parseBroker(entry: unknown, hasDial: boolean): BrokerAddress {
 
   const username = decodeCredential(url.username, text);
   const password = decodeCredential(url.password, text);
-  url.username = '';
-  url.password = '';
-  url.hash = '';
+  // Each assignment makes Node parse the whole anew, also one of the same value.
+  if (url.username !== '') url.username = '';
+  if (url.password !== '') url.password = '';
+  if (url.href.includes('#')) url.hash = '';
   checkScheme(url, text, hasDial);
   return Object.freeze({ url, username, password });
 }

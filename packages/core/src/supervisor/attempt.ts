@@ -7,7 +7,7 @@ import type { ConnectCredentials } from '../api/connect.ts';
 import { type BrokerAddress, redactUrl } from '../broker-url.ts';
 import { establish } from '../connection/establish.ts';
 import type { Link } from '../connection/link.ts';
-import { mqttError } from '../errors.ts';
+import { type AnyMqttError, mqttError } from '../errors.ts';
 import type { ResolvedClientOptions } from '../options/client-options.ts';
 import { connectPacket } from '../options/connect-packet.ts';
 import { type ResolvedCredentials, resolveCredentials } from '../options/credentials.ts';
@@ -47,9 +47,8 @@ export async function attemptConnect(
   const stop = (): void => deadline.abort(signal.reason);
   signal.addEventListener('abort', stop, { once: true });
   if (signal.aborted) stop();
-  const late = `No CONNACK from ${redactUrl(broker.url)} within ${options.connectTimeoutMs} ms`;
   const cancelTimer = environment.clock.setTimer(options.connectTimeoutMs, () =>
-    deadline.abort(mqttError('CONNECT_TIMEOUT', late)),
+    deadline.abort(tooLate(broker, options.connectTimeoutMs)),
   );
   try {
     const credentials = await prepareCredentials(options, request, deadline.signal);
@@ -84,6 +83,10 @@ export async function attemptConnect(
     cancelTimer();
     signal.removeEventListener('abort', stop);
   }
+}
+
+function tooLate(broker: BrokerAddress, timeoutMs: number): AnyMqttError {
+  return mqttError('CONNECT_TIMEOUT', `No CONNACK from ${redactUrl(broker.url)} within ${timeoutMs} ms`);
 }
 
 /** What is in the URL counts when the options name none (api.md, "Broker and transport"). */
