@@ -10,8 +10,8 @@
 //   tells where and Node, which prints the line of an uncaught error, prints little. Without it core alone would be larger
 //   than all of an install of core may be.
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join, posix } from 'node:path';
+import { minifySync } from 'oxc-minify';
 import { parseSync, Visitor } from 'oxc-parser';
 
 const minified = process.argv.includes('--minify');
@@ -22,7 +22,6 @@ for (const file of files) {
   if (/\.(d\.ts|js)$/.test(file) && !reached.has(file)) rmSync(file);
 }
 if (minified) {
-  const minify = await loadMinifier();
   for (const file of files) {
     if (!file.endsWith('.js') || !reached.has(file)) continue;
     writeFileSync(file, oneStatementALine(minify(file, readFileSync(file, 'utf8'))));
@@ -67,23 +66,17 @@ function specifiersOf(file) {
   return specifiers;
 }
 
-/** The minifier of the bundler that runs the tests. It is no dependency of the workspace by name, hence the way to it. */
-async function loadMinifier() {
-  const fromHere = createRequire(import.meta.url);
-  const fromVite = createRequire(createRequire(fromHere.resolve('vitest')).resolve('vite'));
-  const { minifySync } = await import(fromVite.resolve('rolldown/utils'));
-  return (file, text) => {
-    const { code, errors } = minifySync(file, text, {
-      module: true,
-      // Statements stay statements: a list of them behind commas is no line to set a breakpoint on.
-      compress: { target: 'es2023', sequences: false, joinVars: false, keepNames: { function: true, class: true } },
-      // Not `toplevel`: those names are what a stack trace and `console.log` show.
-      mangle: { toplevel: false, keepNames: true },
-      codegen: { removeWhitespace: true, legalComments: 'none' },
-    });
-    if (errors.length > 0) throw new Error(`${file}: ${errors.map((error) => error.message).join('\n')}`);
-    return code;
-  };
+function minify(file, text) {
+  const { code, errors } = minifySync(file, text, {
+    module: true,
+    // Statements stay statements: a list of them behind commas is no line to set a breakpoint on.
+    compress: { target: 'es2023', sequences: false, joinVars: false, keepNames: { function: true, class: true } },
+    // Not `toplevel`: those names are what a stack trace and `console.log` show.
+    mangle: { toplevel: false, keepNames: true },
+    codegen: { removeWhitespace: true, legalComments: 'none' },
+  });
+  if (errors.length > 0) throw new Error(`${file}: ${errors.map((error) => error.message).join('\n')}`);
+  return code;
 }
 
 /** A line break before a statement of a block or a member of a class never changes what the code means. */
