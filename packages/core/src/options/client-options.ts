@@ -176,6 +176,9 @@ const KNOWN_POOL_KEYS: ReadonlySet<string> = new Set(['size', 'routing', 'client
 /** Session taken over: reconnecting evicts the other client in turn. Unsupported Protocol Version: no attempt can succeed. */
 const FINAL_REASON_CODES: ReadonlySet<number | undefined> = new Set([0x8e, 0x84]);
 
+/** It keeps no state: one for all clients. */
+const DEFAULT_BACKOFF: Backoff = exponentialBackoff();
+
 /**
  * Checks `options` and fills in the defaults. Never changes `options`, nor keeps a reference to what it could be changed by.
  *
@@ -306,7 +309,7 @@ function resolveKeepAlive(keepAlive: number | false | undefined): number {
 function resolveReconnect(options: ClientOptions) {
   const { reconnect, followServerRedirects, shouldReconnect } = options;
   return {
-    reconnect: reconnect === undefined ? exponentialBackoff() : checkReconnect(reconnect),
+    reconnect: reconnect === undefined ? DEFAULT_BACKOFF : checkReconnect(reconnect),
     maximumReconnectAttempts: checkCount(
       given(options.maximumReconnectAttempts, MAXIMUM_RECONNECT_ATTEMPTS),
       'maximumReconnectAttempts',

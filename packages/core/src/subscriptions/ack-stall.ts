@@ -31,7 +31,8 @@ export class AckStall {
   readonly #stallMs: number;
   readonly #window: number;
   readonly #emit: (event: AckStalledEvent) => void;
-  readonly #watches: readonly [Watch, Watch] = [newWatch(), newWatch()];
+  /** By QoS; made with the first message that the broker waits for. */
+  #watches: readonly [Watch, Watch] | undefined;
   #cancelTimer: (() => void) | undefined;
 
   constructor(clock: Clock, stallMs: number, window: number, emit: (event: AckStalledEvent) => void) {
@@ -43,13 +44,14 @@ export class AckStall {
 
   /** A message was delivered that the broker waits for. */
   track(qos: 1 | 2, tracked: Tracked): void {
+    this.#watches ??= [newWatch(), newWatch()];
     this.#watches[qos - 1]?.order.push(tracked);
     if (this.#cancelTimer === undefined && this.#windowIsFull) this.#look();
   }
 
   /** One of them was answered. */
   answered(qos: 1 | 2): void {
-    const order = this.#watches[qos - 1]?.order;
+    const order = this.#watches?.[qos - 1]?.order;
     if (order === undefined || order.dropAnswered()) return;
     // It was not the head: its answer is held back.
     if (this.#cancelTimer === undefined) this.#look();
@@ -62,16 +64,17 @@ export class AckStall {
   handleConnectionLost(): void {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
-    for (const watch of this.#watches) watch.head = undefined;
+    for (const watch of this.#watches ?? []) watch.head = undefined;
   }
 
   /** The session is gone: nobody waits for these answers. */
   clear(): void {
     this.handleConnectionLost();
-    for (const { order } of this.#watches) order.clear();
+    for (const { order } of this.#watches ?? []) order.clear();
   }
 
   get #windowIsFull(): boolean {
+    if (this.#watches === undefined) return false;
     const [qos1, qos2] = this.#watches;
     return qos1.order.length + qos2.order.length >= this.#window;
   }
@@ -81,7 +84,7 @@ export class AckStall {
     this.#cancelTimer = undefined;
     const full = this.#windowIsFull;
     let wakeIn = Number.POSITIVE_INFINITY;
-    for (const watch of this.#watches) wakeIn = Math.min(wakeIn, this.#lookAt(watch, full));
+    for (const watch of this.#watches ?? []) wakeIn = Math.min(wakeIn, this.#lookAt(watch, full));
     if (wakeIn !== Number.POSITIVE_INFINITY) {
       this.#cancelTimer = this.#clock.setTimer(wakeIn, () => this.#look(), { unref: true });
     }

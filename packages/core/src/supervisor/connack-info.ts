@@ -4,7 +4,6 @@
 
 import type { ConnackPacket, ConnectPacket } from '@mqttv5/wire';
 import type { ConnackInfo } from '../api/connect.ts';
-import type { ServerLimits } from '../session/effects.ts';
 
 /** Receive Maximum of a server that names none. @see MQTT v5.0 §3.2.2.3.3 */
 const DEFAULT_RECEIVE_MAXIMUM = 65_535;
@@ -31,15 +30,4 @@ export function connackInfo(broker: URL, connect: ConnectPacket, connack: Connac
     reasonString: properties.reasonString,
     userProperties: properties.userProperties ?? [],
   });
-}
-
-export function serverLimits(info: ConnackInfo): ServerLimits {
-  return {
-    receiveMaximum: info.receiveMaximum,
-    maximumQoS: info.maximumQoS,
-    retainAvailable: info.retainAvailable,
-    maximumPacketSize: info.maximumPacketSize,
-    topicAliasMaximum: info.topicAliasMaximum,
-    sessionExpiryInterval: info.sessionExpiryInterval,
-  };
 }

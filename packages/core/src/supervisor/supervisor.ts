@@ -20,7 +20,7 @@ import type { RestoreReport } from '../session/effects.ts';
 import type { SubscriptionRegistry } from '../subscriptions/registry.ts';
 import type { Counters } from '../stats.ts';
 import type { AttemptResult } from './attempt.ts';
-import { connackInfo, serverLimits } from './connack-info.ts';
+import { connackInfo } from './connack-info.ts';
 import { Connector } from './connector.ts';
 import type { Environment } from './environment.ts';
 import { attemptError, disconnectInfo, disconnectPacket, restoreFailure } from './failures.ts';
@@ -169,7 +169,7 @@ export class Supervisor implements LinkHandlers {
     }
     const info = connackInfo(broker.url, connect, connack);
     host.runner.bind(link);
-    const verdict = engine.handleConnected(connack, serverLimits(info), host.now());
+    const verdict = engine.handleConnected(connack, info, host.now());
     if ('error' in verdict) {
       host.runner.unbind();
       link.fail('reasonCode' in verdict.error ? verdict.error.reasonCode : 0x00, verdict.error);
