@@ -6,6 +6,7 @@
 //   pnpm bench persistence              in the folder for temporary files
 //   pnpm bench persistence DIRECTORY
 
+import { Buffer } from 'node:buffer';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -16,6 +17,8 @@ import { Client, MemoryPublisherQueue, MemorySessionStore, QueuePublisher } from
 import type { PublisherQueue, SessionStore } from '@mqttv5/core';
 import { FilePublisherQueue } from '@mqttv5/queue-file';
 import { SqliteSessionStore } from '@mqttv5/store-sqlite';
+import mqtt from 'mqtt';
+import { Manager } from 'mqtt-jsonl-store';
 import { median, report, whole } from './report.ts';
 
 /** Messages that are queued ahead of the broker. */
@@ -143,6 +146,23 @@ async function clientRates(stores: readonly Open<SessionStore | undefined>[], in
   });
 }
 
+/** The same for MQTT.js, in memory and with the one file-backed store that is kept up: it writes JSON lines, later and unsynced. */
+async function rivalRates(kinds: readonly ('memory' | 'file')[], inFlight: number): Promise<number[]> {
+  return await interleaved(kinds, async (kind, directory) => {
+    const files = kind === 'file' ? new Manager(join(directory, 'store')) : undefined;
+    const stores = await files?.open();
+    const client = await mqtt.connectAsync(url, {
+      protocolVersion: 5,
+      clientId: 'bench',
+      ...(stores && { incomingStore: stores.incoming, outgoingStore: stores.outgoing }),
+    });
+    const payload = Buffer.from(PAYLOAD);
+    const perSecond = await rate(inFlight, async () => await client.publishAsync('bench/topic', payload, { qos: 1 }));
+    await client.endAsync();
+    return perSecond;
+  });
+}
+
 /** Messages per second through queue, session and broker: from `publish` until the broker has the last one. */
 async function queuedRates(queues: readonly Open<PublisherQueue>[], producers: number): Promise<number[]> {
   return await interleaved(queues, async (open, directory) => {
@@ -204,6 +224,13 @@ lines.push('| --- | ---: | ---: | ---: |');
 for (const [i, name] of storeNames.entries()) {
   const share = Math.round(((inFlight[i] ?? 0) / (inFlight[1] ?? 1)) * 100);
   lines.push(`| ${name} | ${whole(oneByOne[i] ?? 0)} | ${whole(inFlight[i] ?? 0)} | ${share} % |`);
+}
+const rivals = ['memory', 'file'] as const;
+const rivalNames = ['MQTT.js, in memory', 'MQTT.js, mqtt-jsonl-store'];
+const rivalOneByOne = await rivalRates(rivals, 1);
+const rivalInFlight = await rivalRates(rivals, 64);
+for (const [i, name] of rivalNames.entries()) {
+  lines.push(`| ${name} | ${whole(rivalOneByOne[i] ?? 0)} | ${whole(rivalInFlight[i] ?? 0)} | |`);
 }
 
 const queues: readonly Open<PublisherQueue>[] = [

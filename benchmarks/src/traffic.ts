@@ -51,7 +51,7 @@ report('traffic', 'Publish and receive', notes, table(), filter === '' && scale 
 
 async function runOne(scenario: Scenario, library: Library): Promise<RunResult> {
   const { work } = scenario;
-  const messages = Math.ceil(work.messages * Number(scale));
+  const messages = Math.ceil((scenario.fewer?.[library] ?? work.messages) * Number(scale));
   const total = messages + warmUpOf(messages);
   const order: SinkOrder = {
     flood: work.kind === 'receive' ? total : 0,
