@@ -23,7 +23,7 @@ import type {
 } from '@mqttv5/core';
 import { ScriptedBroker } from '@mqttv5/testing';
 import type { ScriptedConnection } from '@mqttv5/testing';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { FilePublisherQueue } from '@mqttv5/queue-file';
 import { temporaryDirectory } from './temporary-directory.ts';
 
@@ -446,13 +446,14 @@ describe('dead letters', () => {
     expect(await bench.inQueue()).toEqual([]);
   });
 
-  test('whose callback fails come again, behind the others', async () => {
+  test('whose callback fails come again, behind the others, and it is said once', async () => {
+    const said = vi.spyOn(console, 'error').mockReturnValue();
     const seen: string[] = [];
     const bench = new Bench({
       options: {
         onDeadLetter: (entry) => {
           seen.push(entry.id);
-          if (seen.length === 1) throw new TypeError('not now');
+          if (entry.id === 'a' && seen.length < 4) throw new TypeError('not now');
         },
       },
     });
@@ -461,7 +462,8 @@ describe('dead letters', () => {
     const connection = await bench.connect();
     for (const packet of await expectPublishes(connection, 'a', 'b')) connection.send(puback(packet, 0x87));
     await bench.publisher.flush();
-    expect(seen).toEqual(['a', 'b', 'a']);
+    expect(seen).toEqual(['a', 'b', 'a', 'a']);
+    expect(said.mock.calls).toEqual([['mqtt: onDeadLetter failed; it is asked again later', expect.any(TypeError)]]);
   });
 
   test('have been given when delivered() rejects, but none waits long for the one before it', async () => {

@@ -106,7 +106,10 @@ export class DeadLetters {
       const taken = this.#onDeadLetter(entry, error ?? errorOfDeadEntry(entry.dead ?? 'MESSAGE_EXPIRED', entry.topic));
       this.#listener.told(sequence);
       await taken;
-    } catch {
+    } catch (failure) {
+      // Once a letter: it may fail for as long as the program has the mistake.
+      // oxlint-disable-next-line no-console -- no failure is silent (design/api.md, "Observing")
+      if (letter.attempt === 0) console.error('mqtt: onDeadLetter failed; it is asked again later', failure);
       this.#listener.told(sequence);
       this.#again(letter);
       return false;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { expect, test, vi } from 'vitest';
+import type { QueuePublishOptions } from '../api/queue.ts';
 import { newEntry, resolveQueueOptions } from './queue-options.ts';
 
 const options = resolveQueueOptions(undefined);
@@ -61,4 +62,26 @@ test('a classifier that throws leaves it to the default, and is not silent', () 
   const error = { code: 'PACKET_TOO_LARGE' } as Parameters<typeof isPermanent>[0];
   expect(isPermanent(error)).toBe(true);
   expect(said).toHaveBeenCalledWith('mqtt: isPermanent failed', expect.any(TypeError));
+});
+
+test.each([
+  ['INVALID_OPTION', { qos: 3 }],
+  ['INVALID_OPTION', { ttl: 1 }],
+  ['INVALID_OPTION', { id: '' }],
+  ['INVALID_OPTION', { signal: 5 }],
+  ['QOS0_NOT_QUEUEABLE', { qos: 0 }],
+])('what is refused at once is known not to be sent: %s for %o', (code, wrong) => {
+  // What a program without types may pass.
+  const enqueue = () => newEntry('t', '', wrong as QueuePublishOptions, options, 0);
+  expect(enqueue).toThrow(expect.objectContaining({ code, delivery: 'notSent' }));
+});
+
+test('an id that will not fit into its User Property is refused before it is stored', () => {
+  const id = 'x'.repeat(65_536);
+  expect(newEntry('t', '', { id }, options, 0).id).toBe(id);
+  const identified = resolveQueueOptions({ idempotencyKey: true });
+  expect(() => newEntry('t', '', { id }, identified, 0)).toThrow(expect.objectContaining({ code: 'FIELD_TOO_LONG' }));
+  expect(newEntry('t', '', { id: id.slice(1) }, identified, 0).options.userProperties).toEqual([
+    ['mqttv5-msg-id', id.slice(1)],
+  ]);
 });

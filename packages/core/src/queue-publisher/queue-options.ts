@@ -4,7 +4,7 @@ import type { Payload } from '../api/common.ts';
 import type { Backoff } from '../api/options.ts';
 import type { QueueEntry, QueueOptions, QueuePublishOptions } from '../api/queue.ts';
 import { exponentialBackoff } from '../backoff.ts';
-import { mqttError } from '../errors.ts';
+import { MqttError, mqttError, withDelivery } from '../errors.ts';
 import type { AnyMqttError } from '../errors.ts';
 import {
   checkBoolean,
@@ -15,6 +15,8 @@ import {
   checkKnownKeys,
   checkObject,
   checkOneOf,
+  checkSignal,
+  checkString,
   given,
   invalidOption,
   shown,
@@ -91,9 +93,26 @@ export type NewEntry = Omit<QueueEntry, 'sequence' | 'dead'>;
 /**
  * The entry to store: checked as `publish` would check it, all bytes copied, lifetime as an instant.
  *
- * @throws MqttError `INVALID_TOPIC`, `INVALID_OPTION`, `FIELD_TOO_LONG`, `TOPIC_ALIAS_INVALID`, `QOS0_NOT_QUEUEABLE`
+ * @throws MqttError `INVALID_TOPIC`, `INVALID_OPTION`, `FIELD_TOO_LONG`, `TOPIC_ALIAS_INVALID`, `QOS0_NOT_QUEUEABLE`; `delivery`
+ * is "notSent"
  */
 export function newEntry(
+  topic: string,
+  payload: Payload,
+  options: QueuePublishOptions | undefined,
+  settings: ResolvedQueueOptions,
+  now: number,
+): NewEntry {
+  try {
+    return checkedEntry(topic, payload, options, settings, now);
+  } catch (error) {
+    // Whatever is wrong with the arguments, nothing is in the queue.
+    if (error instanceof MqttError) withDelivery(error, 'notSent');
+    throw error;
+  }
+}
+
+function checkedEntry(
   topic: string,
   payload: Payload,
   options: QueuePublishOptions | undefined,
@@ -104,7 +123,8 @@ export function newEntry(
     checkObject(options, 'QueuePublishOptions');
     checkKnownKeys(options, KNOWN_KEYS, 'QueuePublishOptions');
   }
-  const { id: givenId, signal: _signal, ...publishOptions } = options ?? {};
+  const { id: givenId, signal, ...publishOptions } = options ?? {};
+  checkSignal(signal);
   const qos = checkedQoS(publishOptions.qos);
   const properties = resolvePublish(topic, payload, { ...publishOptions, qos });
   const id = givenId === undefined ? randomId() : checkedId(givenId);
@@ -113,6 +133,8 @@ export function newEntry(
   const lifetimeMs = Math.min(...lifetimes.map((lifetime) => lifetime ?? Number.POSITIVE_INFINITY));
   const pairs = userProperties ?? [];
   const identified = idempotencyKey && !pairs.some(([name]) => name === IDEMPOTENCY_PROPERTY);
+  // An id of any length is a key of the queue, but not every one is a User Property.
+  if (identified) checkString(id, 'id, which idempotencyKey makes a User Property,');
   return {
     id,
     topic,
@@ -132,9 +154,7 @@ function checkedQoS(value: unknown): 1 | 2 {
   if (value === undefined || value === 1) return 1;
   if (value === 2) return 2;
   if (value === 0)
-    throw mqttError('QOS0_NOT_QUEUEABLE', 'A queue promises more than QoS 0 can keep: qos must be 1 or 2', {
-      delivery: 'notSent',
-    });
+    throw mqttError('QOS0_NOT_QUEUEABLE', 'A queue promises more than QoS 0 can keep: qos must be 1 or 2');
   throw invalidOption(`qos must be 1 or 2, not ${shown(value)}`);
 }
 
