@@ -149,7 +149,7 @@ async function clientRates(stores: readonly Open<SessionStore | undefined>[], in
 /** The same for MQTT.js, in memory and with the one file-backed store that is kept up: it writes JSON lines, later and unsynced. */
 async function rivalRates(kinds: readonly ('memory' | 'file')[], inFlight: number): Promise<number[]> {
   return await interleaved(kinds, async (kind, directory) => {
-    const files = kind === 'file' ? new Manager(join(directory, 'store')) : undefined;
+    const files = kind === 'file' ? new Manager(directory) : undefined;
     const stores = await files?.open();
     const client = await mqtt.connectAsync(url, {
       protocolVersion: 5,
