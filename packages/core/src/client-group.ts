@@ -58,8 +58,9 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
   /** @internal */
   constructor(members: readonly GroupMember[], options: GroupOptions | undefined, environment: Environment | undefined);
   constructor(members: readonly GroupMember[], options?: GroupOptions, environment?: Environment) {
-    this.#options = resolveGroupOptions(options, members);
-    this.#members = resolveGroupMembers(members).map(({ name, brokers, options: own }) => {
+    const named = resolveGroupMembers(members);
+    this.#options = resolveGroupOptions(options, named);
+    this.#members = named.map(({ name, brokers, options: own }) => {
       const merged = { ...this.#options.shared, ...present(own), brokers };
       return { name, client: new Client(merged, environment), isEndless: merged.retryInitialConnect === true };
     });

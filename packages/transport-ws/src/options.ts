@@ -21,6 +21,8 @@ const KNOWN_KEYS: ReadonlySet<string> = new Set<keyof WebSocketDialOptions>(['he
 
 /** @throws MqttError `INVALID_OPTION` */
 export function checkOptions(options: WebSocketDialOptions): void {
+  if (typeof options !== 'object' || options === null)
+    throw new MqttError('INVALID_OPTION', 'webSocketDial takes an options object');
   for (const key of Object.keys(options)) {
     if (!KNOWN_KEYS.has(key)) throw new MqttError('INVALID_OPTION', `webSocketDial has no option "${key}"`);
   }

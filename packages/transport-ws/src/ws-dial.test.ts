@@ -161,10 +161,9 @@ describe('the upgrade request', () => {
     });
   });
 
-  test('unknown options are refused', () => {
-    expect(() => webSocketDial({ protocols: ['mqtt'] } as object)).toThrow(
-      expect.objectContaining({ code: 'INVALID_OPTION' }),
-    );
+  test.each([{ protocols: ['mqtt'] }, null, 'wss://localhost'])('options are refused: %j', (options) => {
+    // What a program without types may pass.
+    expect(() => webSocketDial(options as object)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }));
   });
 });
 

@@ -31,6 +31,7 @@ const MEMBER_KEYS: ReadonlySet<string> = new Set<keyof GroupMember>(['name', 'br
 export function resolveGroupOptions(options: GroupOptions = {}, members: readonly GroupMember[]): ResolvedGroupOptions {
   checkObject(options, 'GroupOptions');
   checkKnownKeys(options, OPTION_KEYS, 'GroupOptions');
+  checkClientOptions(options.shared, 'shared');
   return {
     shared: { ...options.shared },
     publishPolicy: checkOneOf(options.publishPolicy ?? 'broadcast', 'publishPolicy', [
@@ -53,12 +54,20 @@ export function resolveGroupMembers(
   return members.map((member, index) => {
     checkObject(member, 'GroupMember');
     checkKnownKeys(member, MEMBER_KEYS, 'GroupMember');
-    if (member.options !== undefined) checkObject(member.options, 'options of a GroupMember');
+    checkClientOptions(member.options, 'options of a GroupMember');
     const name = checkString(member.name ?? `member-${index + 1}`, 'name');
     if (names.has(name)) throw invalidOption(`Two members are named "${name}"`);
     names.add(name);
     return { ...member, name };
   });
+}
+
+/** The rest of them is checked by the clients. */
+function checkClientOptions(options: GroupOptions['shared'], name: string): void {
+  if (options === undefined) return;
+  checkObject(options, name);
+  // It would be overruled, and nobody would know.
+  if ('brokers' in options) throw invalidOption(`${name} must not have brokers: each member has its own`);
 }
 
 function neededSuccesses(success: NonNullable<GroupOptions['success']>, members: number): number {
