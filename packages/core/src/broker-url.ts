@@ -139,7 +139,7 @@ function completeHost(url: URL, text: string, defaultPort: string): void {
   if (url.hostname === '') throw invalidUrl(text, 'the host is missing');
   const host = tryParse(`http://${url.hostname}/`)?.hostname;
   if (host === undefined || host === '') throw invalidUrl(text, 'the host is not valid');
-  url.hostname = host;
+  if (url.hostname !== host) url.hostname = host;
   if (url.port === '0') throw invalidUrl(text, 'port 0 cannot be connected to');
   if (url.port === '') url.port = defaultPort;
 }
@@ -218,5 +218,10 @@ function isUrl(value: unknown): value is URL {
 }
 
 function tryParse(text: string): URL | undefined {
-  return URL.canParse(text) ? new URL(text) : undefined;
+  // Not canParse first: it parses as the constructor does, and nearly every address is a good one.
+  try {
+    return new URL(text);
+  } catch {
+    return undefined;
+  }
 }
