@@ -34,7 +34,7 @@ if (url === undefined || gc === undefined || !(library !== undefined && library 
 const make = adapters[library as Library]; // a key of the table, as was just checked
 const clients = Number(count);
 // What a library and V8 do once is not a cost per client. They stay open: what they use is in both readings.
-const warm = await open(Math.ceil(clients / 4));
+const warm = await open(clients);
 const before = await memory(gc);
 const cpuBefore = process.cpuUsage();
 const measured = await open(clients);

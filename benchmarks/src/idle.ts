@@ -39,7 +39,7 @@ const kilobytes = (bytes: number): string => (bytes / 1000).toFixed(1);
 report(
   'idle',
   'Idle connected clients',
-  [`${clients} clients after as many as a quarter of that for warming up; median of ${sweeps} interleaved runs.`],
+  [`${clients} clients after as many for warming up; median of ${sweeps} interleaved runs.`],
   [
     '| library | heap, kB a client | buffers, kB a client | CPU µs a connect |',
     '| --- | ---: | ---: | ---: |',

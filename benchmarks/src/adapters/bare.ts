@@ -18,7 +18,7 @@ export class BareAdapter implements Adapter {
   readonly #pool: Buffer<ArrayBuffer>[] = [];
   #socket: Socket | undefined;
   #onPacket: (bytes: Buffer, head: number, start: number, end: number) => void = () => undefined;
-  #buffer: Buffer<ArrayBuffer> = Buffer.allocUnsafe(BUFFER_BYTES);
+  #buffer: Buffer<ArrayBuffer> | undefined;
   #end = 0;
   #unsent = 0;
   #room: (() => void) | undefined;
@@ -63,7 +63,7 @@ export class BareAdapter implements Adapter {
       }
       order.take(bytes.subarray(topicEnd + 3, end));
       this.#makeRoom(4);
-      this.#end = writeAck(this.#buffer, this.#end, 0x40, bytes[topicEnd] ?? 0, bytes[topicEnd + 1] ?? 0);
+      this.#end = writeAck(this.#open(), this.#end, 0x40, bytes[topicEnd] ?? 0, bytes[topicEnd + 1] ?? 0);
     };
     this.#socket?.write(subscribePacket(1, 'bench/#', work.qos));
     await order.complete;
@@ -93,7 +93,7 @@ export class BareAdapter implements Adapter {
 
   #add(payload: Uint8Array, qos: number, packetIdentifier: number): void {
     this.#makeRoom(payload.length + 64);
-    this.#end = writePublish(this.#buffer, this.#end, 'bench/topic', payload, qos, packetIdentifier);
+    this.#end = writePublish(this.#open(), this.#end, 'bench/topic', payload, qos, packetIdentifier);
   }
 
   #makeRoom(bytes: number): void {
@@ -102,11 +102,15 @@ export class BareAdapter implements Adapter {
     if (this.#end === 0) process.nextTick(() => this.#flush());
   }
 
+  #open(): Buffer<ArrayBuffer> {
+    return (this.#buffer ??= this.#pool.pop() ?? Buffer.allocUnsafe(BUFFER_BYTES));
+  }
+
   #flush(): void {
-    if (this.#end === 0) return;
     const buffer = this.#buffer;
+    if (this.#end === 0 || buffer === undefined) return;
     const length = this.#end;
-    this.#buffer = this.#pool.pop() ?? Buffer.allocUnsafe(BUFFER_BYTES);
+    this.#buffer = undefined;
     this.#end = 0;
     this.#unsent += length;
     this.#socket?.write(buffer.subarray(0, length), () => {
