@@ -537,6 +537,35 @@ describe('lifetime', () => {
     expect(letters).toEqual([['a', 'MESSAGE_EXPIRED']]);
   });
 
+  test('a clock that was set back by a day lengthens no lifetime; one that was set forward ends it', async () => {
+    const queue = new MemoryPublisherQueue();
+    const unbounded = { maximumSize: 10, overflow: 'dropNewest', keep: new Set<number>() } as const;
+    const day = 86_400_000;
+    for (const [id, jump] of [
+      ['back', day],
+      ['forward', -day],
+    ] as const) {
+      const enqueuedAt = Date.now() + jump;
+      const entry = {
+        id,
+        topic: id,
+        payload: new Uint8Array(0),
+        options: {},
+        enqueuedAt,
+        expiresAt: enqueuedAt + 60_000,
+      };
+      queue.enqueue(entry, unbounded);
+    }
+    const { letters, onDeadLetter } = deadLetters();
+    const bench = new Bench({ queue, options: { onDeadLetter } });
+    const connection = await bench.connect();
+    const [back] = await expectPublishes(connection, 'back');
+    expect(back?.properties?.messageExpiryInterval).toBe(60);
+    if (back) connection.send(puback(back));
+    await bench.publisher.flush();
+    expect(letters).toEqual([['forward', 'MESSAGE_EXPIRED']]);
+  });
+
   test('a lifetime beyond what MQTT can say is cut to the longest (§3.3.2.3.3)', async () => {
     const bench = new Bench({ options: { ttlMs: 1e15 } });
     await bench.publish('a');

@@ -428,11 +428,14 @@ export class Drain implements Producer {
   }
 }
 
-/** With the lifetime that is left, in whole seconds, rounded up: a message is not to die early for a fraction. */
+/**
+ * With the lifetime that is left, in whole seconds, rounded up: a message is not to die early for a fraction. Never more than it
+ * was given: the clock may have been set back since.
+ */
 function publishOptions(entry: QueueEntry, now: number): PublishOptions {
-  const { expiresAt, options } = entry;
+  const { enqueuedAt, expiresAt, options } = entry;
   const qos = options.qos ?? 1;
   if (expiresAt === undefined) return { ...options, qos };
-  const seconds = Math.max(1, Math.ceil((expiresAt - now) / 1000));
+  const seconds = Math.max(1, Math.ceil((expiresAt - Math.max(now, enqueuedAt)) / 1000));
   return { ...options, qos, messageExpiryInterval: Math.min(seconds, LONGEST_EXPIRY) };
 }
