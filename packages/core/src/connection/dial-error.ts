@@ -13,7 +13,7 @@ const EXPLANATIONS: ReadonlyMap<string, string> = new Map([
   ['ETIMEDOUT', 'the host does not answer'],
   ['EHOSTUNREACH', 'there is no way to the host'],
   ['ENETUNREACH', 'there is no way to the network'],
-  ['ECONNRESET', 'the broker closed the connection before it was ready'],
+  ['ECONNRESET', 'the other side reset the connection'],
   ['ENOENT', 'the socket does not exist'],
   ['EACCES', 'access is denied'],
   ['ERR_TLS_CERT_ALTNAME_INVALID', 'the certificate is for another host'],
