@@ -15,7 +15,7 @@ import { startBroker } from '@mqttv5/testing';
 import type { Broker } from '@mqttv5/testing';
 import { expect, onTestFinished, test } from 'vitest';
 import { Child } from './child.ts';
-import { STEPS } from './steps.ts';
+import { EVICTING_STEPS, STEPS } from './steps.ts';
 
 /** Random kills; thousands with MQTTV5_KILLS. With those behind the steps, and those of the store and the queue alone, over 200. */
 const KILLS = Number(process.env['MQTTV5_KILLS'] ?? 120);
@@ -143,6 +143,31 @@ test.each(STEPS)('killed behind each step, the first time and later: %s', { time
   }
   await expectNothingLost(directory, receiver, told, occasions.length);
 });
+
+test.each(EVICTING_STEPS)(
+  'a full queue is killed behind each step of making room: %s',
+  { timeout: 60_000 },
+  async (step) => {
+    const directory = temporaryDirectory();
+    const receiver = await Receiver.start();
+    const told = new Told();
+    for (const times of [1, 2, 5]) {
+      const child = new Child('evicting.ts', directory, `run${times}`, step, String(times));
+      for (const line of await child.rest()) told.read(line);
+      expect(await child.ended(), child.errors).toBe('SIGKILL');
+    }
+    const last = new Child('gateway.ts', directory, receiver.broker.url, 'last', '8');
+    const lines = await last.rest();
+    for (const line of lines) told.read(line);
+    expect(lines.at(-1), last.errors).toBe('done');
+    const lost = [...told.accepted].filter(
+      (id) => numberIn(id) % 10 !== 9 && !receiver.received.has(id) && !told.deadLetters.has(id),
+    );
+    expect(lost).toEqual([]);
+    expect(told.deadLetters.size).toBeGreaterThan(3);
+    expect([...receiver.received.values()].every((times) => times === 1)).toBe(true);
+  },
+);
 
 test('a queue folder that is made anew takes nothing of the old one’s exchanges for its own (I-13)', {
   timeout: 60_000,

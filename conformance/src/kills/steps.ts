@@ -34,7 +34,9 @@ export const RECEIVING_STEPS = [
   'inbound record deleted',
   'PUBCOMP written',
 ] as const;
-export type Step = (typeof STEPS)[number] | (typeof RECEIVING_STEPS)[number];
+/** Of a queue that is full and makes room. */
+export const EVICTING_STEPS = ['eviction', 'evicted entry given', 'evicted entry removed'] as const;
+export type Step = (typeof STEPS)[number] | (typeof RECEIVING_STEPS)[number] | (typeof EVICTING_STEPS)[number];
 
 const SENT: Partial<Record<PacketType, Step>> = {
   publish: 'PUBLISH written',
@@ -103,6 +105,7 @@ export function fatefulQueue(queue: PublisherQueue, fate: Fate): PublisherQueue 
     enqueue: async (entry, limit) => {
       const enqueued = await queue.enqueue(entry, limit);
       fate.reached('entry synced');
+      if (enqueued.evicted.length > 0) fate.reached('eviction');
       return enqueued;
     },
     peek: (sequence, count) => queue.peek(sequence, count),
@@ -113,6 +116,7 @@ export function fatefulQueue(queue: PublisherQueue, fate: Fate): PublisherQueue 
     remove: async (sequence) => {
       await queue.remove(sequence);
       fate.reached('entry removed');
+      fate.reached('evicted entry removed');
     },
     get size() {
       return queue.size;

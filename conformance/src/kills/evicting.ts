@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A gateway without a connection, whose queue is full: says what has been accepted (`+ID`) and what had to go (`!ID`), until it
+// is killed.
+//
+// node evicting.ts DIRECTORY RUN STEP TIMES
+
+import { join } from 'node:path';
+import process from 'node:process';
+import { Client, QueuePublisher } from '@mqttv5/core';
+import { FilePublisherQueue } from '@mqttv5/queue-file';
+import { EVICTING_STEPS, Fate, fatefulQueue } from './steps.ts';
+
+const [directory = '', run = '', step = '', times = '1'] = process.argv.slice(2);
+const fate = new Fate(step, Number(times));
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+
+const queue = fatefulQueue(await FilePublisherQueue.open({ directory: join(directory, 'queue') }), fate);
+const publisher = new QueuePublisher(new Client({ brokers: 'mqtt://127.0.0.1:1' }), queue, {
+  maximumSize: 4,
+  overflow: 'dropOldest',
+  onDeadLetter: (entry) => {
+    say(`!${entry.id}`);
+    fate.reached(EVICTING_STEPS[1]);
+  },
+});
+for (let number = 0; ; number += 1) {
+  // Even numbers, none of which ends in 9: at QoS 2, to the topic that is taken.
+  const id = `${run}-${number * 2}`;
+  await publisher.publish('accepted', id, { id, qos: 2 });
+  say(`+${id}`);
+}
