@@ -3,6 +3,7 @@
 // The error tree. `code` is the contract: programs branch on it, and `isMqttError` recognises it over two copies of the package.
 
 import type { UserProperties } from '@mqttv5/wire';
+import { hexByte } from './api/reason-codes.ts';
 import type { GroupPublishResult } from './api/group.ts';
 import type { SubscribeResult, TopicFilter } from './api/receive.ts';
 
@@ -190,11 +191,7 @@ export class ProtocolError extends MqttError {
   readonly detail: string;
 
   constructor(reasonCode: number, detail: string, details?: MqttErrorDetails) {
-    super(
-      'PROTOCOL_ERROR',
-      `The broker broke the protocol (0x${reasonCode.toString(16).padStart(2, '0')}): ${detail}`,
-      details,
-    );
+    super('PROTOCOL_ERROR', `The broker broke the protocol (${hexByte(reasonCode)}): ${detail}`, details);
     this.reasonCode = reasonCode;
     this.detail = detail;
   }

@@ -6,10 +6,9 @@ import { readPublish } from './packets/publish-reader.ts';
 import type { PublishView } from './packets/publish-view.ts';
 import { CODECS_BY_VALUE, type PlainPacket } from './packets/table.ts';
 import { Reader } from './reader.ts';
-import { ReasonCode } from './reason-codes.ts';
 import { CLIENT, EITHER, SERVER } from './sides.ts';
 import type { Bytes, Packet } from './types.ts';
-import { malformed, protocolError, WireError } from './wire-error.ts';
+import { malformed, packetTooLarge, protocolError } from './wire-error.ts';
 
 /** Options of {@link Decoder}. */
 export interface DecoderOptions {
@@ -194,10 +193,7 @@ export class Decoder {
     }
     const size = 1 + lengthBytes + this.#remainingLength;
     if (size > this.#maximumPacketSize) {
-      throw new WireError(
-        ReasonCode.PacketTooLarge,
-        `Packet of ${size} bytes exceeds the Maximum Packet Size of ${this.#maximumPacketSize}`,
-      );
+      throw packetTooLarge(`Packet of ${size} bytes exceeds the Maximum Packet Size of ${this.#maximumPacketSize}`);
     }
     const maximum = CODECS_BY_VALUE[this.#firstByte >>> 4]?.maximumLength;
     if (maximum !== undefined && this.#remainingLength > maximum) {

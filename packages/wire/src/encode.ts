@@ -4,14 +4,13 @@ import { PacketType } from './packet-type.ts';
 import { measurePublish, type PublishPacket, publishFlags, writePublishHead } from './packets/publish.ts';
 import { codecFor, type PlainPacket } from './packets/table.ts';
 import type { PacketCodec } from './packets/codec.ts';
-import { ReasonCode } from './reason-codes.ts';
 import type { Bytes, Packet } from './types.ts';
 import {
   MAXIMUM_VARIABLE_BYTE_INTEGER,
   variableByteIntegerLength,
   writeVariableByteInteger,
 } from './variable-byte-integer.ts';
-import { malformed, WireError } from './wire-error.ts';
+import { malformed, packetTooLarge } from './wire-error.ts';
 
 // A buffer of its own costs more than encoding a small packet into it (600 ns against 90, Node 24), except where V8 keeps
 // it in the heap. (codec.bench.ts: encode)
@@ -102,7 +101,7 @@ function allocate(length: number): Bytes {
 function measure(packet: Packet): number {
   const remaining = packet.type === 'publish' ? measurePublish(packet) : knownCodec(packet).measure(packet);
   if (remaining > MAXIMUM_VARIABLE_BYTE_INTEGER) {
-    throw new WireError(ReasonCode.PacketTooLarge, `Remaining Length ${remaining} is above 268435455`);
+    throw packetTooLarge(`Remaining Length ${remaining} is above 268435455`);
   }
   return remaining;
 }

@@ -2,9 +2,9 @@
 
 import type { Property, PropertySet } from './property-table.ts';
 import type { Reader } from './reader.ts';
-import { hexByte, ReasonCode } from './reason-codes.ts';
+import { hexByte } from './reason-codes.ts';
 import { checkTopicName } from './topics.ts';
-import { malformed, protocolError, WireError } from './wire-error.ts';
+import { malformed, protocolError, zeroTopicAlias } from './wire-error.ts';
 
 /**
  * Reads a Property Length and the properties behind it (§2.2.2).
@@ -92,6 +92,6 @@ function positive(value: number, field: string): number {
 }
 
 function topicAlias(value: number): number {
-  if (value === 0) throw new WireError(ReasonCode.TopicAliasInvalid, 'Topic Alias is 0'); // [MQTT-3.3.2-8]
+  if (value === 0) throw zeroTopicAlias();
   return value;
 }

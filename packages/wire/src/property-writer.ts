@@ -2,7 +2,6 @@
 
 import { checkBytes, checkInteger, writeBinary, writeUint16 } from './fields.ts';
 import type { Property, PropertySet } from './property-table.ts';
-import { ReasonCode } from './reason-codes.ts';
 import { checkTopicName } from './topics.ts';
 import type { UserProperties } from './types.ts';
 import { measureString, writeString } from './utf8.ts';
@@ -11,7 +10,7 @@ import {
   variableByteIntegerLength,
   writeVariableByteInteger,
 } from './variable-byte-integer.ts';
-import { malformed, protocolError, WireError } from './wire-error.ts';
+import { malformed, protocolError, zeroTopicAlias } from './wire-error.ts';
 
 /**
  * Bytes that the properties and their Property Length take; checks every one of them.
@@ -53,7 +52,7 @@ function measureProperty(property: Property, value: unknown, packet: string): nu
       checkInteger(value, 1, 0xffff, field);
       return 3;
     case 'topicAlias':
-      if (value === 0) throw new WireError(ReasonCode.TopicAliasInvalid, 'Topic Alias is 0'); // [MQTT-3.3.2-8]
+      if (value === 0) throw zeroTopicAlias();
       checkInteger(value, 1, 0xffff, field);
       return 3;
     case 'uint32':

@@ -162,7 +162,7 @@ const NAMES: ReadonlyMap<number, string> = new Map([
  * @see MQTT v5.0 §2.4, table 2-6
  */
 export function reasonCodeName(code: number, packet?: PacketType): string {
-  if (code === ReasonCode.Success) {
+  if (code === 0x00) {
     if (packet === 'suback') return 'Granted QoS 0';
     if (packet === 'disconnect') return 'Normal disconnection';
   }

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { ReasonCode } from './reason-codes.ts';
+// Constants of their own, not members of `ReasonCode`: that table stays out of a bundle that does not name it.
+const MALFORMED_PACKET = 0x81;
+const PROTOCOL_ERROR = 0x82;
+const TOPIC_ALIAS_INVALID = 0x94;
+const PACKET_TOO_LARGE = 0x95;
 
 /**
  * Bytes that are not a legal packet, or a packet that may not be sent.
@@ -27,10 +31,20 @@ export class WireError extends Error {
 
 /** A packet that cannot be parsed, 0x81. */
 export function malformed(message: string): WireError {
-  return new WireError(ReasonCode.MalformedPacket, message);
+  return new WireError(MALFORMED_PACKET, message);
 }
 
 /** A packet that parses and says what it may not, 0x82. */
 export function protocolError(message: string): WireError {
-  return new WireError(ReasonCode.ProtocolError, message);
+  return new WireError(PROTOCOL_ERROR, message);
+}
+
+/** Topic Alias 0, 0x94 [MQTT-3.3.2-8]. */
+export function zeroTopicAlias(): WireError {
+  return new WireError(TOPIC_ALIAS_INVALID, 'Topic Alias is 0');
+}
+
+/** A packet that is larger than allowed, 0x95. */
+export function packetTooLarge(message: string): WireError {
+  return new WireError(PACKET_TOO_LARGE, message);
 }

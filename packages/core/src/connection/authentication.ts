@@ -3,11 +3,12 @@
 // Enhanced authentication (§4.12): what an AUTH must say, and how the user's `Authenticator` is called.
 
 import type { AuthPacket, AuthProperties, Bytes } from '@mqttv5/wire';
-import { ReasonCode } from '@mqttv5/wire';
 import type { Authenticator } from '../api/connect.ts';
 import type { MaybePromise } from '../api/common.ts';
-import { isMqttError, mqttError, ProtocolError } from '../errors.ts';
-import type { AnyMqttError } from '../errors.ts';
+import { hexByte } from '../api/reason-codes.ts';
+import { isMqttError, mqttError } from '../errors.ts';
+import type { AnyMqttError, ProtocolError } from '../errors.ts';
+import { violation } from './connection-errors.ts';
 
 /** What is wrong with an AUTH from the broker in an exchange of `method`; undefined when nothing is. */
 export function authViolation(
@@ -22,7 +23,7 @@ export function authViolation(
   // [MQTT-4.12.0-5]
   if (named !== method) return violation(wrongMethod('AUTH', named, method));
   // [MQTT-4.12.0-2]; 0x19 is the client's alone (§3.15.2.1).
-  if (!allowed.has(packet.reasonCode)) return violation(`AUTH with code ${hex(packet.reasonCode)} at this point`);
+  if (!allowed.has(packet.reasonCode)) return violation(`AUTH with code ${hexByte(packet.reasonCode)} at this point`);
   // [MQTT-3.1.2-29]
   const { reasonString, userProperties } = packet.properties ?? {};
   if (!problemInformation && (reasonString !== undefined || userProperties !== undefined))
@@ -113,12 +114,4 @@ function authFailed(message: string, cause: unknown): AnyMqttError {
   // An authenticator of this library says it better.
   if (isMqttError(cause) && cause.code === 'AUTH_FAILED') return cause;
   return mqttError('AUTH_FAILED', cause instanceof Error ? `${message}: ${cause.message}` : message, { cause });
-}
-
-function violation(detail: string): ProtocolError {
-  return new ProtocolError(ReasonCode.ProtocolError, detail);
-}
-
-export function hex(code: number): string {
-  return `0x${code.toString(16).padStart(2, '0')}`;
 }

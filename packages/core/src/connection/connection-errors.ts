@@ -4,9 +4,9 @@
 
 import type { ConnackPacket, DisconnectPacket, PacketType } from '@mqttv5/wire';
 import { reasonCodeName } from '@mqttv5/wire';
-import { mqttError, ReasonCodeError } from '../errors.ts';
+import { hexByte, PROTOCOL_ERROR } from '../api/reason-codes.ts';
+import { mqttError, ProtocolError, ReasonCodeError } from '../errors.ts';
 import type { AnyMqttError, ReasonErrorCode } from '../errors.ts';
-import { hex } from './authentication.ts';
 import { explainFailure } from './dial-error.ts';
 
 /** `cause`: what the transport said; undefined when it said nothing. */
@@ -40,7 +40,12 @@ function answered(code: ReasonErrorCode, what: string, packet: ConnackPacket | D
   return new ReasonCodeError(code, message, { reasonCode, reasonString, userProperties, serverReference });
 }
 
+/** The broker does what the standard forbids, and no code says it better (0x82). */
+export function violation(detail: string): ProtocolError {
+  return new ProtocolError(PROTOCOL_ERROR, detail);
+}
+
 /** As in "Not authorized (0x87)". */
 export function reasonCodeText(code: number, packet: PacketType): string {
-  return `${reasonCodeName(code, packet)} (${hex(code)})`;
+  return `${reasonCodeName(code, packet)} (${hexByte(code)})`;
 }

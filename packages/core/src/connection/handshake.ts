@@ -3,15 +3,15 @@
 // From an open connection to CONNACK (§3.1.4, §3.2): CONNECT, the rounds of enhanced authentication (§4.12), the verdict.
 
 import type { AuthPacket, ConnackPacket, ConnectPacket, Packet, WireError } from '@mqttv5/wire';
-import { ReasonCode } from '@mqttv5/wire';
+import { CONTINUE_AUTHENTICATION, UNSPECIFIED_ERROR } from '../api/reason-codes.ts';
 import { mqttError, ProtocolError } from '../errors.ts';
 import { authPacket, authViolation, wrongMethod } from './authentication.ts';
 import type { AuthenticationExchange } from './authentication.ts';
-import { connectionLost, connectRefused, reasonCodeText } from './connection-errors.ts';
+import { connectionLost, connectRefused, reasonCodeText, violation } from './connection-errors.ts';
 import type { EstablishOptions } from './establish.ts';
 import type { PacketConnection, PacketConnectionHandlers } from './packet-connection.ts';
 
-const CHALLENGE: ReadonlySet<number> = new Set([ReasonCode.ContinueAuthentication]);
+const CHALLENGE: ReadonlySet<number> = new Set([CONTINUE_AUTHENTICATION]);
 
 export class Handshake<T> implements PacketConnectionHandlers {
   readonly #packets: PacketConnection;
@@ -65,10 +65,10 @@ export class Handshake<T> implements PacketConnectionHandlers {
       // [MQTT-3.14.0-1] forbids it before CONNACK. Whoever receives a DISCONNECT does not answer with one (§3.14.4).
       const said = reasonCodeText(packet.reasonCode, 'disconnect');
       this.#options.counters.protocolErrors++;
-      this.#fail(new ProtocolError(ReasonCode.ProtocolError, `DISCONNECT before CONNACK: ${said}`));
+      this.#fail(violation(`DISCONNECT before CONNACK: ${said}`));
     } else {
       // [MQTT-3.2.0-1]
-      this.#violated(new ProtocolError(ReasonCode.ProtocolError, `${packet.type.toUpperCase()} before CONNACK`));
+      this.#violated(violation(`${packet.type.toUpperCase()} before CONNACK`));
     }
   }
 
@@ -107,8 +107,7 @@ export class Handshake<T> implements PacketConnectionHandlers {
   }
 
   #handleConnack(packet: ConnackPacket): void {
-    if (!this.#connectSent)
-      return this.#violated(new ProtocolError(ReasonCode.ProtocolError, 'CONNACK before CONNECT'));
+    if (!this.#connectSent) return this.#violated(violation('CONNACK before CONNECT'));
     // The decoder has refused Session Present 1 in it [MQTT-3.2.2-6].
     if (packet.reasonCode >= 0x80) return this.#fail(connectRefused(packet));
     const method = this.#connect.properties?.authenticationMethod;
@@ -119,7 +118,7 @@ export class Handshake<T> implements PacketConnectionHandlers {
         method === undefined
           ? 'CONNACK with an Authentication Method, CONNECT named none'
           : wrongMethod('CONNACK', named, method);
-      return this.#violated(new ProtocolError(ReasonCode.ProtocolError, detail));
+      return this.#violated(violation(detail));
     }
     // The session's packets wait until somebody is there to take them.
     this.#packets.hold(false);
@@ -151,7 +150,7 @@ export class Handshake<T> implements PacketConnectionHandlers {
       const data = await exchange.continue(challenge);
       if (this.#over) return;
       // [MQTT-4.12.0-3]
-      this.#packets.send(authPacket(ReasonCode.ContinueAuthentication, exchange.method, data));
+      this.#packets.send(authPacket(CONTINUE_AUTHENTICATION, exchange.method, data));
     } catch (error) {
       return this.#authenticationFailed(error);
     }
@@ -160,7 +159,7 @@ export class Handshake<T> implements PacketConnectionHandlers {
 
   #authenticationFailed(error: unknown): void {
     // No authentication code is the client's to send (§3.14.2.1).
-    this.#fail(error, ReasonCode.UnspecifiedError);
+    this.#fail(error, UNSPECIFIED_ERROR);
   }
 
   #violated(error: ProtocolError): void {

@@ -8,13 +8,13 @@
 // However it ends, `closed` is called once, in a microtask, and nothing after it.
 
 import type { AuthPacket, ConnackPacket, DisconnectPacket, Packet, WireError } from '@mqttv5/wire';
-import { encodedLength, ReasonCode } from '@mqttv5/wire';
+import { encodedLength } from '@mqttv5/wire';
 import type { Logger } from '../api/logger.ts';
+import { hexByte, SESSION_TAKEN_OVER } from '../api/reason-codes.ts';
 import { mqttError, ProtocolError } from '../errors.ts';
 import type { AnyMqttError } from '../errors.ts';
 import type { Counters } from '../stats.ts';
-import { hex } from './authentication.ts';
-import { connectionLost, disconnected, lostBy } from './connection-errors.ts';
+import { connectionLost, disconnected, lostBy, violation } from './connection-errors.ts';
 import type { EstablishOptions } from './establish.ts';
 import { effectivePingTimeoutMs } from './keep-alive-decision.ts';
 import { KeepAlive } from './keep-alive.ts';
@@ -165,7 +165,7 @@ export class Link implements PacketConnectionHandlers {
     if (this.#end) return;
     if (error.code === 'PROTOCOL_ERROR') {
       this.#counters.protocolErrors++;
-      this.#logger?.warn('protocol error', { reasonCode: hex(reasonCode), detail: error.detail });
+      this.#logger?.warn('protocol error', { reasonCode: hexByte(reasonCode), detail: error.detail });
     }
     this.#over({ error, orderly: false, local: true }, { type: 'disconnect', reasonCode });
   }
@@ -240,14 +240,15 @@ export class Link implements PacketConnectionHandlers {
   #handleDisconnect(packet: DisconnectPacket): void {
     // The decoder has refused Session Expiry Interval [MQTT-3.14.2-2].
     const reauthenticating = this.#reauthentication.active;
-    const takenOver = packet.reasonCode === ReasonCode.SessionTakenOver;
+    const takenOver = packet.reasonCode === SESSION_TAKEN_OVER;
     const error = disconnected(packet, takenOver ? 'SESSION_TAKEN_OVER' : 'SERVER_DISCONNECTED');
     if (reauthenticating) this.#reauthentication.end(disconnected(packet, 'REAUTH_REJECTED'));
     this.#over({ error, orderly: false, serverDisconnect: packet, local: false });
   }
 
   #violated(detail: string): void {
-    this.fail(ReasonCode.ProtocolError, new ProtocolError(ReasonCode.ProtocolError, detail));
+    const error = violation(detail);
+    this.fail(error.reasonCode, error);
   }
 
   /** Hands out what had been read, then ends. In a microtask: the loss may be found in the middle of a `send`. */

@@ -9,13 +9,14 @@
 // stays taken until it has ended it.
 
 import type { AuthPacket } from '@mqttv5/wire';
-import { ReasonCode } from '@mqttv5/wire';
 import type { Authenticator } from '../api/connect.ts';
-import { mqttError, ProtocolError } from '../errors.ts';
-import type { AnyMqttError } from '../errors.ts';
-import { AuthenticationExchange, authPacket, authViolation, hex } from './authentication.ts';
+import { CONTINUE_AUTHENTICATION, hexByte, RE_AUTHENTICATE, UNSPECIFIED_ERROR } from '../api/reason-codes.ts';
+import { mqttError } from '../errors.ts';
+import type { AnyMqttError, ProtocolError } from '../errors.ts';
+import { AuthenticationExchange, authPacket, authViolation } from './authentication.ts';
+import { violation } from './connection-errors.ts';
 
-const ANSWERS: ReadonlySet<number> = new Set([ReasonCode.Success, ReasonCode.ContinueAuthentication]);
+const ANSWERS: ReadonlySet<number> = new Set([0x00, CONTINUE_AUTHENTICATION]);
 
 export interface ReauthenticationPort {
   /** False: the packet is larger than the broker takes. */
@@ -80,7 +81,7 @@ export class Reauthentication {
     if (problem) return this.#port.fail(problem.reasonCode, problem);
     const exchange = this.#exchange;
     if (!exchange) return;
-    if (packet.reasonCode === ReasonCode.ContinueAuthentication) void this.#answer(exchange, packet);
+    if (packet.reasonCode === CONTINUE_AUTHENTICATION) void this.#answer(exchange, packet);
     else void this.#conclude(exchange, packet);
   }
 
@@ -109,7 +110,7 @@ export class Reauthentication {
     }
     if (this.#exchange !== exchange) return;
     this.#phase = 'waiting';
-    this.#send(authPacket(ReasonCode.ReAuthenticate, exchange.method, data));
+    this.#send(authPacket(RE_AUTHENTICATE, exchange.method, data));
   }
 
   async #answer(exchange: AuthenticationExchange, challenge: AuthPacket): Promise<void> {
@@ -119,7 +120,7 @@ export class Reauthentication {
       if (this.#exchange !== exchange) return;
       this.#phase = 'waiting';
       // [MQTT-4.12.0-3]
-      this.#send(authPacket(ReasonCode.ContinueAuthentication, exchange.method, data));
+      this.#send(authPacket(CONTINUE_AUTHENTICATION, exchange.method, data));
     } catch (error) {
       this.#failed(exchange, error);
     }
@@ -142,14 +143,14 @@ export class Reauthentication {
   #send(packet: AuthPacket): void {
     if (this.#port.sendAuth(packet)) return;
     const error = mqttError('AUTH_FAILED', "AUTH exceeds the broker's Maximum Packet Size");
-    this.#port.fail(ReasonCode.UnspecifiedError, error);
+    this.#port.fail(UNSPECIFIED_ERROR, error);
   }
 
   /** [MQTT-4.12.1-2]: the side that finds it failed closes the connection. */
   #failed(exchange: AuthenticationExchange, error: unknown): void {
     if (this.#exchange !== exchange) return;
     // Whatever the authenticator throws, an exchange makes AUTH_FAILED of it.
-    this.#port.fail(ReasonCode.UnspecifiedError, error as AnyMqttError);
+    this.#port.fail(UNSPECIFIED_ERROR, error as AnyMqttError);
   }
 
   #abort(exchange: AuthenticationExchange, reason: unknown): void {
@@ -167,8 +168,5 @@ export class Reauthentication {
 }
 
 function outOfTurn(packet: AuthPacket): ProtocolError {
-  return new ProtocolError(
-    ReasonCode.ProtocolError,
-    `AUTH ${hex(packet.reasonCode)} outside an exchange that waits for it`,
-  );
+  return violation(`AUTH ${hexByte(packet.reasonCode)} outside an exchange that waits for it`);
 }

@@ -3,6 +3,7 @@
 import type { UserProperties } from '@mqttv5/wire';
 
 import type { DisconnectOptions } from '../api/options.ts';
+import { hexByte } from '../api/reason-codes.ts';
 import { mqttError } from '../errors.ts';
 import {
   checkDuration,
@@ -80,7 +81,7 @@ export function resolveDisconnectOptions(
 
 function checkReasonCode(reasonCode: unknown): number {
   if (typeof reasonCode === 'number' && CLIENT_REASON_CODES.has(reasonCode)) return reasonCode;
-  const code = typeof reasonCode === 'number' ? `0x${reasonCode.toString(16).padStart(2, '0')}` : shown(reasonCode);
+  const code = typeof reasonCode === 'number' ? hexByte(reasonCode) : shown(reasonCode);
   throw invalidOption(
     `reasonCode ${code} is not one a client may send in DISCONNECT; usual are 0x00, and 0x04 to have the will sent`,
   );

@@ -11,6 +11,7 @@ import type {
   UnsubackPacket,
   UnsubscribePacket,
 } from '@mqttv5/wire';
+import { PROTOCOL_ERROR } from '../api/reason-codes.ts';
 import type { TopicFilter } from '../api/receive.ts';
 import { mqttError, RejectedByDisconnectError } from '../errors.ts';
 import type { AnyMqttError } from '../errors.ts';
@@ -24,7 +25,6 @@ import { describe } from './outcomes.ts';
 import type { SessionCore } from './session-core.ts';
 import { TAKEN } from './session-core.ts';
 
-const PROTOCOL_ERROR = 0x82;
 const SUBACK_CODES: ReadonlySet<number> = new Set([0, 1, 2, 0x80, 0x83, 0x87, 0x8f, 0x91, 0x97, 0x9e, 0xa1, 0xa2]);
 const UNSUBACK_CODES: ReadonlySet<number> = new Set([0, 0x11, 0x80, 0x83, 0x87, 0x8f, 0x91]);
 

@@ -10,6 +10,7 @@
 //   journal     what of all this is stored
 
 import type { ConnackPacket, Packet } from '@mqttv5/wire';
+import { PROTOCOL_ERROR } from '../api/reason-codes.ts';
 import type { AckReasonCode } from '../api/receive.ts';
 import { mqttError } from '../errors.ts';
 import type { StoreError } from '../errors.ts';
@@ -42,8 +43,6 @@ import type {
   ServerLimits,
   SessionSettings,
 } from './settings.ts';
-
-const PROTOCOL_ERROR = 0x82;
 
 /** @internal */
 export class SessionEngine {

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { PublishPacket } from '@mqttv5/wire';
+import { PROTOCOL_ERROR, TOPIC_ALIAS_INVALID } from '../api/reason-codes.ts';
 
 /** The peer broke a rule: the Reason Code of our DISCONNECT, and what was wrong. */
 export interface Violation {
   readonly reasonCode: number;
   readonly detail: string;
 }
-
-const ALIAS_OUT_OF_RANGE = 0x94;
-const PROTOCOL_ERROR = 0x82;
 
 /** Outside the range of aliases, 0 included: a broker may send that, and must hear of it. */
 const NO_ALIAS = -1;
@@ -35,7 +33,7 @@ export class InboundAliases {
     }
     if (alias < 1 || alias > this.#maximum) {
       const detail = `Topic Alias ${alias} in a PUBLISH, Topic Alias Maximum is ${this.#maximum}`;
-      return { reasonCode: ALIAS_OUT_OF_RANGE, detail };
+      return { reasonCode: TOPIC_ALIAS_INVALID, detail };
     }
     if (topicName !== '') {
       this.#topics ??= [];

@@ -11,6 +11,7 @@
 // broker has sent it again.
 
 import type { PublishPacket, PubrelPacket } from '@mqttv5/wire';
+import { PACKET_IDENTIFIER_NOT_FOUND, PROTOCOL_ERROR, RECEIVE_MAXIMUM_EXCEEDED } from '../api/reason-codes.ts';
 import type { AckReasonCode } from '../api/receive.ts';
 import { IdentifierTable } from './identifier-table.ts';
 import type { Violation } from './inbound-aliases.ts';
@@ -18,10 +19,6 @@ import { InboundExchange } from './inbound-exchange.ts';
 import type { LiveConnection } from './live-connection.ts';
 import { FAILURE } from './outcomes.ts';
 import type { SessionCore } from './session-core.ts';
-
-const PROTOCOL_ERROR = 0x82;
-const PACKET_IDENTIFIER_NOT_FOUND = 0x92;
-const RECEIVE_MAXIMUM_EXCEEDED = 0x93;
 
 /** Shared by all that have received nothing yet, and never written to: an idle client pays for no table. */
 const NONE: IdentifierTable<InboundExchange> = new IdentifierTable();

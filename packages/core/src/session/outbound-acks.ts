@@ -8,14 +8,13 @@
 //               └──PUBREC ≥ 0x80──▶ settled
 
 import type { PubackPacket, PubcompPacket, PubrecPacket } from '@mqttv5/wire';
+import { PACKET_IDENTIFIER_NOT_FOUND } from '../api/reason-codes.ts';
 import type { OutboundFlow } from './outbound-flow.ts';
 import type { OutboundSession } from './outbound-session.ts';
 import { FAILURE, refused, resultOf, succeeded } from './outcomes.ts';
 import type { PublishExchange } from './publish-exchange.ts';
 import { NEVER } from './publish-exchange.ts';
 import type { SessionCore } from './session-core.ts';
-
-const PACKET_IDENTIFIER_NOT_FOUND = 0x92;
 
 export class OutboundAcks {
   readonly #core: SessionCore;

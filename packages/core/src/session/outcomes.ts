@@ -5,6 +5,7 @@
 import { reasonCodeName } from '@mqttv5/wire';
 import type { PubackPacket, PubrecPacket } from '@mqttv5/wire';
 import type { PublishResult, Settled } from '../api/publish.ts';
+import { hexByte } from '../api/reason-codes.ts';
 import { mqttError, ReasonCodeError, RejectedByDisconnectError } from '../errors.ts';
 import type { Delivery, PlainErrorCode } from '../errors.ts';
 import type { PublishExchange } from './publish-exchange.ts';
@@ -67,5 +68,5 @@ export function rejectedByDisconnect(exchange: PublishExchange, reasonCode: numb
 
 /** "0x87 (Not authorized)". */
 export function describe(reasonCode: number): string {
-  return `0x${reasonCode.toString(16).padStart(2, '0')} (${reasonCodeName(reasonCode)})`;
+  return `${hexByte(reasonCode)} (${reasonCodeName(reasonCode)})`;
 }

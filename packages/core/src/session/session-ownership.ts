@@ -7,13 +7,11 @@
 //    └── ended by us ───┘            both resume or are lost at the next CONNACK
 
 import type { ConnackPacket } from '@mqttv5/wire';
+import { CLIENT_IDENTIFIER_NOT_VALID, PROTOCOL_ERROR } from '../api/reason-codes.ts';
 import { mqttError, ProtocolError } from '../errors.ts';
 import { BrokerHolds } from './broker-holds.ts';
 import type { BrokerHold, SessionMeta } from './session-meta.ts';
 import type { ConnectedVerdict, ConnectFailure, ConnectPlan, ServerLimits, SessionSettings } from './settings.ts';
-
-const PROTOCOL_ERROR = 0x82;
-const CLIENT_IDENTIFIER_NOT_VALID = 0x85;
 
 /**
  * - `none`: no local state.

@@ -6,6 +6,7 @@
 import type { Bytes, PublishPacket, PublishProperties, PublishView, QoS } from '@mqttv5/wire';
 
 import type { AckReasonCode, Message, MessageProperties, SubscriptionHandle } from '../api/receive.ts';
+import { hexByte } from '../api/reason-codes.ts';
 import { mqttError } from '../errors.ts';
 import type { InboundExchange } from '../session/effects.ts';
 import { isSmall, isTiny, keepable } from './keepable.ts';
@@ -230,6 +231,6 @@ function forwardable(properties: PublishProperties | undefined): MessageProperti
 }
 
 function invalidReasonCode(reasonCode: unknown): Error {
-  const allowed = [...ACK_REASON_CODES].map((code) => `0x${code.toString(16).padStart(2, '0')}`).join(', ');
+  const allowed = [...ACK_REASON_CODES].map(hexByte).join(', ');
   return mqttError('INVALID_OPTION', `A PUBLISH cannot be answered with ${String(reasonCode)}, only with ${allowed}`);
 }

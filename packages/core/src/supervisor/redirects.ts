@@ -4,14 +4,14 @@
 // says is followed only where the application has said so, since credentials go along.
 
 import type { ServerDisconnectInfo } from '../api/connect.ts';
+import { SERVER_MOVED, USE_ANOTHER_SERVER } from '../api/reason-codes.ts';
 import { type BrokerAddress, resolveServerReferences } from '../broker-url.ts';
-import { ReasonCode } from '@mqttv5/wire';
 import type { BrokerList } from './broker-list.ts';
 
 export type FollowServerRedirects = boolean | ((target: URL, from: URL) => boolean);
 
 export function isRedirect(reasonCode: number): boolean {
-  return reasonCode === ReasonCode.UseAnotherServer || reasonCode === ReasonCode.ServerMoved;
+  return reasonCode === USE_ANOTHER_SERVER || reasonCode === SERVER_MOVED;
 }
 
 /** Points the list to where the broker sends us, as far as that is allowed and usable. Returns whether it did. */
@@ -28,6 +28,6 @@ export function followRedirect(
     .map((url) => ({ url, username: from.username, password: from.password }));
   const first = targets[0];
   if (first === undefined) return false;
-  if (info.reasonCode === ReasonCode.UseAnotherServer) return brokers.detour(first);
+  if (info.reasonCode === USE_ANOTHER_SERVER) return brokers.detour(first);
   return brokers.move(targets);
 }

@@ -5,7 +5,6 @@ import { readProperties } from '../property-reader.ts';
 import { propertySet } from '../property-table.ts';
 import { measureProperties, writeProperties } from '../property-writer.ts';
 import type { Reader } from '../reader.ts';
-import { ReasonCode } from '../reason-codes.ts';
 import { CLIENT } from '../sides.ts';
 import { checkTopicName } from '../topics.ts';
 import type { QoS, UserProperties } from '../types.ts';
@@ -101,6 +100,7 @@ const WILL_PROPERTIES = propertySet<WillProperties>('Will', [
   'userProperties',
 ]);
 
+const UNSUPPORTED_PROTOCOL_VERSION = 0x84;
 const PROTOCOL_NAME = 'MQTT'; // [MQTT-3.1.2-1]
 const PROTOCOL_VERSION = 5;
 
@@ -175,11 +175,11 @@ export const connect: PacketCodec<ConnectPacket> = {
 function readProtocol(reader: Reader): void {
   const name = reader.string('Protocol Name');
   if (name !== PROTOCOL_NAME) {
-    throw new WireError(ReasonCode.UnsupportedProtocolVersion, `Protocol Name is ${JSON.stringify(name)}, not "MQTT"`);
+    throw new WireError(UNSUPPORTED_PROTOCOL_VERSION, `Protocol Name is ${JSON.stringify(name)}, not "MQTT"`);
   }
   const version = reader.uint8('Protocol Version');
   if (version !== PROTOCOL_VERSION) {
-    throw new WireError(ReasonCode.UnsupportedProtocolVersion, `Protocol Version is ${version}, not 5`);
+    throw new WireError(UNSUPPORTED_PROTOCOL_VERSION, `Protocol Version is ${version}, not 5`);
   }
 }
 

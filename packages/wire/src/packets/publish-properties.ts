@@ -5,11 +5,11 @@
 
 import { readPropertyBlock } from '../property-reader.ts';
 import { Reader } from '../reader.ts';
-import { hexByte, ReasonCode } from '../reason-codes.ts';
+import { hexByte } from '../reason-codes.ts';
 import { CLIENT } from '../sides.ts';
 import { refuseWildcards } from '../topic-cache.ts';
 import { INVALID, scanWords } from '../utf8.ts';
-import { malformed, protocolError, WireError } from '../wire-error.ts';
+import { malformed, protocolError, zeroTopicAlias } from '../wire-error.ts';
 import { PROPERTIES, type PublishProperties } from './publish.ts';
 
 /** A bit for each property that may be there once. */
@@ -70,7 +70,7 @@ export function checkPublishProperties(
       case 0x23:
         if (end - i < 2) throw truncated();
         alias = ((bytes[i] as number) << 8) | (bytes[i + 1] as number);
-        if (alias === 0) throw new WireError(ReasonCode.TopicAliasInvalid, 'Topic Alias is 0'); // [MQTT-3.3.2-8]
+        if (alias === 0) throw zeroTopicAlias();
         i += 2;
         break;
       default:
@@ -101,7 +101,7 @@ function skipIdentifier(bytes: Uint8Array, start: number, end: number): number {
   return reader.position;
 }
 
-function truncated(): WireError {
+function truncated(): Error {
   return malformed('PUBLISH property runs past the end of the property block');
 }
 
