@@ -4,10 +4,10 @@
 
 import type { ConnackPacket, DisconnectPacket, PacketType } from '@mqttv5/wire';
 import { reasonCodeName } from '@mqttv5/wire';
+import { explainFailure } from '#tcp';
 import { hexByte, PROTOCOL_ERROR } from '../api/reason-codes.ts';
 import { mqttError, ProtocolError, ReasonCodeError } from '../errors.ts';
 import type { AnyMqttError, ReasonErrorCode } from '../errors.ts';
-import { explainFailure } from './dial-error.ts';
 
 /** `cause`: what the transport said; undefined when it said nothing. */
 export function connectionLost(cause?: unknown): AnyMqttError {

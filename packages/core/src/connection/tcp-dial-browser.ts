@@ -8,3 +8,8 @@ import { mqttError } from '../errors.ts';
 /** Rejects: there is no TCP here. @throws MqttError `INVALID_OPTION` @internal */
 export const tcpDial: Dial = () =>
   Promise.reject(mqttError('INVALID_OPTION', 'TCP is not available here; give `dial`, for example webSocketDial()'));
+
+/** What a transport's error says: there are no system or TLS codes here to explain. @internal */
+export function explainFailure(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

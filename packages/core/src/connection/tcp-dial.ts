@@ -13,6 +13,8 @@ import { isMqttError, mqttError } from '../errors.ts';
 import { dialFailed } from './dial-error.ts';
 import { SocketConnection } from './socket-connection.ts';
 
+export { explainFailure } from './dial-error.ts';
+
 type Target =
   | { readonly type: 'tcp' | 'tls'; readonly host: string; readonly port: number }
   | { readonly type: 'unix'; readonly path: string };

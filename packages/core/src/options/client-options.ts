@@ -5,6 +5,7 @@
 
 import { encodedLength } from '@mqttv5/wire';
 import type { UserProperties, Will } from '@mqttv5/wire';
+import { resolveTlsOptions } from '#tls-options';
 
 import type { Authenticator, ConnectContext, ConnectCredentials } from '../api/connect.ts';
 import type { MaybePromise } from '../api/common.ts';
@@ -41,7 +42,6 @@ import {
   SESSION_EXPIRY_INTERVAL,
   SESSION_EXPIRY_INTERVAL_WITH_STORE,
 } from './defaults.ts';
-import { resolveTlsOptions } from './tls-options.ts';
 import { resolveWill } from './will.ts';
 
 export type ShouldReconnect = NonNullable<ClientOptions['shouldReconnect']>;
