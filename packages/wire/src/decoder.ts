@@ -1,53 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { isBytes } from './fields.ts';
-import { PacketType } from './packet-type.ts';
-import { readPublish } from './packets/publish-reader.ts';
-import type { PublishView } from './packets/publish-view.ts';
-import { CODECS_BY_VALUE, type PlainPacket } from './packets/table.ts';
+import type { PlainPacket } from './packets/codec.ts';
+import { makePacket } from './packets/lazy-properties.ts';
+import { makeView, type PublishView } from './packets/publish-view.ts';
+import { OF_CLIENT, OF_SERVER, type PacketReaders } from './packets/readers.ts';
 import { Reader } from './reader.ts';
 import { CLIENT, EITHER, SERVER } from './sides.ts';
-import type { Bytes, Packet } from './types.ts';
-import { malformed, packetTooLarge, protocolError } from './wire-error.ts';
+import { StreamDecoder, type StreamOptions } from './stream-decoder.ts';
+import type { Packet } from './types.ts';
+import { malformed } from './wire-error.ts';
 
 /** Options of {@link Decoder}. */
-export interface DecoderOptions {
+export interface DecoderOptions extends StreamOptions {
   /**
    * Whose packets to accept: a packet type, Reason Code or property that this side may not send is a Protocol Error.
    * @defaultValue both
    */
   from?: 'server' | 'client' | undefined;
-  /**
-   * Largest packet to accept, in bytes with its fixed header; a larger one is refused with 0x95 as soon as its length is
-   * known, before its body is held.
-   * @defaultValue no limit but the encoding's, 268,435,460
-   * @throws RangeError from the constructor unless it is an integer of 1 or more
-   * @see MQTT v5.0 §3.1.2.11.4
-   */
-  maximumPacketSize?: number | undefined;
-  /**
-   * Tolerates the two violations brokers commit harmlessly: a Remaining Length that is not in its shortest form, and
-   * reserved flags on PINGRESP.
-   * @defaultValue false
-   */
-  lenient?: boolean | undefined;
 }
 
-// What the next byte is.
-const FIRST_BYTE = 0;
-const LENGTH = 1;
-const BODY = 2;
-
-const EMPTY: Bytes = new Uint8Array(0);
-/** Smallest buffer for an unfinished packet. */
-const SMALLEST_JOIN = 256;
+const OF_EITHER: PacketReaders = OF_SERVER.map((reader, type) => reader ?? OF_CLIENT[type]);
 
 /**
  * Turns a stream of bytes, split anywhere, into packets.
- *
- * A packet that lies in one chunk is read where it is. One that is split is joined in a buffer that doubles as bytes
- * arrive, up to its size: joining is linear, and what is held is at most twice what was received, whatever length the
- * fixed header announces.
  *
  * @example
  * ```ts
@@ -59,62 +34,13 @@ const SMALLEST_JOIN = 256;
  * ```
  * @see MQTT v5.0 §2.1
  */
-export class Decoder {
-  readonly #from: number;
-  readonly #maximumPacketSize: number;
-  readonly #lenient: boolean;
-
-  /** What `next` reads: `#chunk` from `#position` on, then `#queue` from `#queueHead` on. */
-  #chunk: Bytes = EMPTY;
-  #position = 0;
-  /** Views `#chunk`; made with the first PUBLISH in it. */
-  #words: DataView | undefined;
-  #queue: Bytes[] = [];
-  #queueHead = 0;
-
-  #state = FIRST_BYTE;
-  #firstByte = 0;
-  #remainingLength = 0;
-  /** Bytes of Remaining Length read so far. */
-  #lengthBytes = 0;
-
-  /** Body of a packet that is split over chunks, `#joined` bytes of it. */
-  #join: Bytes = EMPTY;
-  #joined = 0;
-
-  #error: Error | undefined;
-
+export class Decoder extends StreamDecoder {
   constructor(options: DecoderOptions = {}) {
-    const { from, maximumPacketSize = Number.POSITIVE_INFINITY, lenient = false } = options;
-    if (from !== undefined && from !== 'client' && from !== 'server') {
-      throw new RangeError(`from is ${String(from)}, neither "client" nor "server"`);
-    }
-    if (
-      maximumPacketSize !== Number.POSITIVE_INFINITY &&
-      !(Number.isInteger(maximumPacketSize) && maximumPacketSize > 0)
-    ) {
-      throw new RangeError(`maximumPacketSize is ${String(maximumPacketSize)}, not an integer of 1 or more`);
-    }
-    this.#from = from === undefined ? EITHER : from === 'client' ? CLIENT : SERVER;
-    this.#maximumPacketSize = maximumPacketSize;
-    this.#lenient = lenient;
-  }
-
-  /**
-   * Takes the next bytes of the stream, any number of them. They are not copied and must not change any more: packets
-   * that {@link next} gives out view them. After a `WireError` bytes are ignored until {@link reset}.
-   */
-  push(chunk: Uint8Array): void {
-    if (!isBytes(chunk)) throw new TypeError('Decoder.push takes a Uint8Array');
-    if (this.#error !== undefined || chunk.length === 0) return;
-    const bytes = plainBytes(chunk);
-    if (this.#position === this.#chunk.length && this.#queueHead === this.#queue.length) {
-      this.#chunk = bytes;
-      this.#words = undefined;
-      this.#position = 0;
-    } else {
-      this.#queue.push(bytes);
-    }
+    const { from } = options;
+    if (from === undefined) super(EITHER, OF_EITHER, options);
+    else if (from === 'client') super(CLIENT, OF_CLIENT, options);
+    else if (from === 'server') super(SERVER, OF_SERVER, options);
+    else throw new RangeError(`from is ${String(from)}, neither "client" nor "server"`);
   }
 
   /**
@@ -123,7 +49,7 @@ export class Decoder {
    * again on every later call until {@link reset}
    */
   next(): Packet | undefined {
-    return this.#next(false);
+    return this.nextPacket(makePacket);
   }
 
   /**
@@ -132,150 +58,7 @@ export class Decoder {
    * @throws WireError as {@link next}
    */
   nextView(): PlainPacket | PublishView | undefined {
-    return this.#next(true) as PlainPacket | PublishView | undefined; // asked for: a PUBLISH is a view
-  }
-
-  /** Forgets everything pushed, and any error: ready for a new connection. */
-  reset(): void {
-    this.#release();
-    this.#error = undefined;
-  }
-
-  #next(view: boolean): Packet | PublishView | undefined {
-    if (this.#error !== undefined) throw this.#error;
-    try {
-      if (this.#state !== BODY && !this.#readFixedHeader()) return undefined;
-      return this.#readBody(view);
-    } catch (error) {
-      this.#release();
-      this.#error = error as Error; // nothing else is thrown in there
-      throw error;
-    }
-  }
-
-  #readFixedHeader(): boolean {
-    while (this.#state !== BODY) {
-      if (this.#position === this.#chunk.length && !this.#nextChunk()) return false;
-      const byte = this.#chunk[this.#position++] as number; // below the length
-      if (this.#state === FIRST_BYTE) {
-        this.#checkFirstByte(byte);
-        this.#firstByte = byte;
-        this.#remainingLength = 0;
-        this.#lengthBytes = 0;
-        this.#state = LENGTH;
-        continue;
-      }
-      this.#remainingLength |= (byte & 0x7f) << (7 * this.#lengthBytes++);
-      if (byte < 0x80) {
-        this.#checkLength(byte);
-        this.#state = BODY;
-      } else if (this.#lengthBytes === 4) throw malformed('Remaining Length has more than four bytes');
-    }
-    return true;
-  }
-
-  #checkFirstByte(byte: number): void {
-    const type = byte >>> 4;
-    if (type === PacketType.publish) return; // its flags are read with the packet
-    const codec = CODECS_BY_VALUE[type];
-    if (codec === undefined) throw malformed('Packet type 0 is reserved');
-    if ((codec.sentBy & this.#from) === 0) {
-      throw protocolError(`${codec.name} is not for a ${this.#from === CLIENT ? 'client' : 'server'} to send`);
-    }
-    if ((byte & 0x0f) === codec.flags || (this.#lenient && type === PacketType.pingresp)) return;
-    throw malformed(`${codec.name} has reserved fixed-header flags set`); // [MQTT-2.1.3-1]
-  }
-
-  #checkLength(lastByte: number): void {
-    const lengthBytes = this.#lengthBytes;
-    if (lastByte === 0 && lengthBytes > 1 && !this.#lenient) {
-      throw malformed('Remaining Length is not in its shortest form'); // [MQTT-1.5.5-1]
-    }
-    const size = 1 + lengthBytes + this.#remainingLength;
-    if (size > this.#maximumPacketSize) {
-      throw packetTooLarge(`Packet of ${size} bytes exceeds the Maximum Packet Size of ${this.#maximumPacketSize}`);
-    }
-    const maximum = CODECS_BY_VALUE[this.#firstByte >>> 4]?.maximumLength;
-    if (maximum !== undefined && this.#remainingLength > maximum) {
-      throw malformed(`${CODECS_BY_VALUE[this.#firstByte >>> 4]?.name} has a body`);
-    }
-  }
-
-  #readBody(view: boolean): Packet | PublishView | undefined {
-    const length = this.#remainingLength;
-    let bytes = this.#chunk;
-    let words = this.#words;
-    let start = this.#position;
-    if (this.#joined === 0 && bytes.length - start >= length) {
-      this.#position = start + length;
-      words = this.#words ??= wordsOf(bytes);
-    } else {
-      if (!this.#joinBody()) return undefined;
-      bytes = this.#join;
-      words = wordsOf(bytes);
-      start = 0;
-      this.#join = EMPTY;
-      this.#joined = 0;
-    }
-    this.#state = FIRST_BYTE;
-    const firstByte = this.#firstByte;
-    if (firstByte >>> 4 === PacketType.publish) {
-      return readPublish(firstByte & 0x0f, bytes, words, start, start + length, this.#from, view);
-    }
-    const codec = CODECS_BY_VALUE[firstByte >>> 4];
-    if (codec === undefined) throw malformed('Packet type 0 is reserved'); // refused by #checkFirstByte already
-    return codec.decode(new Reader(bytes, start, start + length), this.#from);
-  }
-
-  /** Moves what has arrived of the body into `#join`; true when it is whole. */
-  #joinBody(): boolean {
-    const length = this.#remainingLength;
-    while (this.#joined < length) {
-      if (this.#position === this.#chunk.length && !this.#nextChunk()) return false;
-      const count = Math.min(length - this.#joined, this.#chunk.length - this.#position);
-      this.#reserve(this.#joined + count);
-      this.#join.set(this.#chunk.subarray(this.#position, this.#position + count), this.#joined);
-      this.#joined += count;
-      this.#position += count;
-    }
-    return true;
-  }
-
-  /** Room for `needed` bytes of the body: doubling keeps joining linear, and the body's length is the upper bound. */
-  #reserve(needed: number): void {
-    const join = this.#join;
-    if (needed <= join.length) return;
-    const size = Math.min(this.#remainingLength, Math.max(needed, join.length * 2, SMALLEST_JOIN));
-    this.#join = new Uint8Array(size);
-    this.#join.set(join.subarray(0, this.#joined));
-  }
-
-  #nextChunk(): boolean {
-    this.#position = 0;
-    this.#words = undefined;
-    const chunk = this.#queue[this.#queueHead];
-    if (chunk === undefined) {
-      this.#chunk = EMPTY;
-      return false;
-    }
-    this.#chunk = chunk;
-    this.#queue[this.#queueHead++] = EMPTY; // read chunks are not kept
-    if (this.#queueHead === this.#queue.length) {
-      this.#queue = [];
-      this.#queueHead = 0;
-    }
-    return true;
-  }
-
-  #release(): void {
-    this.#chunk = EMPTY;
-    this.#words = undefined;
-    this.#position = 0;
-    this.#queue = [];
-    this.#queueHead = 0;
-    this.#state = FIRST_BYTE;
-    this.#join = EMPTY;
-    this.#joined = 0;
+    return this.nextPacket(makeView);
   }
 }
 
@@ -299,16 +82,4 @@ function decodedLength(bytes: Uint8Array): number {
   const reader = new Reader(bytes, 1, bytes.length);
   const remainingLength = reader.variableByteInteger('Remaining Length');
   return reader.position + remainingLength;
-}
-
-/** A plain `Uint8Array` over an `ArrayBuffer`, as {@link Bytes} promises: no `Buffer`, no shared memory. */
-function plainBytes(chunk: Uint8Array): Bytes {
-  const { buffer } = chunk;
-  if (typeof SharedArrayBuffer !== 'undefined' && buffer instanceof SharedArrayBuffer) return new Uint8Array(chunk);
-  if (Object.getPrototypeOf(chunk) === Uint8Array.prototype) return chunk as Bytes; // not shared
-  return new Uint8Array(buffer as ArrayBuffer, chunk.byteOffset, chunk.length); // nor this
-}
-
-function wordsOf(bytes: Bytes): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 }

@@ -2,8 +2,8 @@
 
 import { PacketType } from './packet-type.ts';
 import { measurePublish, type PublishPacket, publishFlags, writePublishHead } from './packets/publish.ts';
-import { codecFor, type PlainPacket } from './packets/table.ts';
-import type { PacketCodec } from './packets/codec.ts';
+import type { PacketWriter, PlainPacket } from './packets/codec.ts';
+import { writerFor } from './packets/writers.ts';
 import type { Bytes, Packet } from './types.ts';
 import {
   MAXIMUM_VARIABLE_BYTE_INTEGER,
@@ -99,7 +99,7 @@ function allocate(length: number): Bytes {
 }
 
 function measure(packet: Packet): number {
-  const remaining = packet.type === 'publish' ? measurePublish(packet) : knownCodec(packet).measure(packet);
+  const remaining = packet.type === 'publish' ? measurePublish(packet) : knownWriter(packet).measure(packet);
   if (remaining > MAXIMUM_VARIABLE_BYTE_INTEGER) {
     throw packetTooLarge(`Remaining Length ${remaining} is above 268435455`);
   }
@@ -112,9 +112,9 @@ function write(packet: Packet, remaining: number, target: Uint8Array, offset: nu
     target.set(packet.payload, end);
     return end + packet.payload.length;
   }
-  const codec = knownCodec(packet);
-  target[offset] = (PacketType[packet.type] << 4) | codec.flags;
-  return codec.write(packet, target, writeVariableByteInteger(remaining, target, offset + 1));
+  const writer = knownWriter(packet);
+  target[offset] = (PacketType[packet.type] << 4) | writer.flags;
+  return writer.write(packet, target, writeVariableByteInteger(remaining, target, offset + 1));
 }
 
 function writeHead(packet: PublishPacket, remaining: number, target: Uint8Array, offset: number): number {
@@ -122,10 +122,10 @@ function writeHead(packet: PublishPacket, remaining: number, target: Uint8Array,
   return writePublishHead(packet, target, writeVariableByteInteger(remaining, target, offset + 1));
 }
 
-function knownCodec(packet: PlainPacket): PacketCodec<PlainPacket> {
-  const codec = codecFor(packet);
-  if (codec === undefined) throw malformed(`${String(packet.type)} is not a packet type`);
-  return codec;
+function knownWriter(packet: PlainPacket): PacketWriter<PlainPacket> {
+  const writer = writerFor(packet);
+  if (writer === undefined) throw malformed(`${String(packet.type)} is not a packet type`);
+  return writer;
 }
 
 function checkRoom(length: number, target: Uint8Array, offset: number): void {

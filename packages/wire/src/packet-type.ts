@@ -41,5 +41,10 @@ export const PacketType: {
   auth: 15,
 };
 
+/** The standard's name of a wire value other than 0: `PUBACK`. */
+export function packetTypeName(value: number): string {
+  return String(Object.keys(PacketType)[value - 1]).toUpperCase();
+}
+
 /** The name of a packet type, as in `packet.type`. */
 export type PacketType = Packet['type'];

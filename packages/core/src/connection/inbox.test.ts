@@ -14,7 +14,7 @@ interface Setup {
 function setUp(onTopic: (topic: string, inbox: Inbox) => void = () => undefined): Setup {
   const log: string[] = [];
   const inbox: Inbox = new Inbox(
-    { from: 'server' },
+    {},
     {
       packet: (packet) => {
         const topic = packet.type === 'publish' ? packet.topicName : packet.type;

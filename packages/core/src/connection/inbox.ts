@@ -2,8 +2,10 @@
 //
 // The way in of one Network Connection: chunks of any size become packets, one at a time, until it is stopped.
 
-import { Decoder, WireError } from '@mqttv5/wire';
-import type { DecoderOptions, Packet } from '@mqttv5/wire';
+import { WireError } from '@mqttv5/wire';
+import type { Packet } from '@mqttv5/wire';
+import { ServerPacketDecoder } from '@mqttv5/wire/client-side';
+import type { StreamOptions } from '@mqttv5/wire/client-side';
 import type { Counters } from '../stats.ts';
 
 export interface InboxHandlers {
@@ -13,7 +15,7 @@ export interface InboxHandlers {
 }
 
 export class Inbox {
-  readonly #decoder: Decoder;
+  readonly #decoder: ServerPacketDecoder;
   readonly #handlers: InboxHandlers;
   readonly #counters: Counters;
   /** Chunks behind the one being decoded: read while stopped, or handed over while a packet was being handled. */
@@ -23,8 +25,8 @@ export class Inbox {
   #finishing = false;
   #dead = false;
 
-  constructor(options: DecoderOptions, handlers: InboxHandlers, counters: Counters) {
-    this.#decoder = new Decoder(options);
+  constructor(options: StreamOptions, handlers: InboxHandlers, counters: Counters) {
+    this.#decoder = new ServerPacketDecoder(options);
     this.#handlers = handlers;
     this.#counters = counters;
   }

@@ -64,8 +64,8 @@ export class PacketConnection {
     this.#counters = options.counters;
     this.#disconnectTimeoutMs = options.disconnectTimeoutMs;
     this.lastSentAt = this.lastReceivedAt = options.clock.now();
-    const inbox = { from: 'server', lenient: options.lenient, maximumPacketSize: options.maximumPacketSize } as const;
-    this.#inbox = new Inbox(inbox, this, options.counters);
+    const { lenient, maximumPacketSize } = options;
+    this.#inbox = new Inbox({ lenient, maximumPacketSize }, this, options.counters);
     this.#outbox = new Outbox(connection, this, options.counters, options.writeHighWaterMark);
   }
 

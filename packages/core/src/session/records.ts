@@ -23,8 +23,9 @@
 //   38+r q   queue id
 //   …        PUBLISH as on the wire, DUP 0
 
-import { decode, encodedLength, encodeInto } from '@mqttv5/wire';
+import { encodedLength, encodeInto } from '@mqttv5/wire';
 import type { PublishPacket } from '@mqttv5/wire';
+import { ServerPacketDecoder } from '@mqttv5/wire/client-side';
 import type { PublishResult } from '../api/publish.ts';
 import type { OutboundMessage } from './outbound-message.ts';
 import { BEFORE_RESTART, PublishExchange } from './publish-exchange.ts';
@@ -84,8 +85,8 @@ export function decodeOutbound(content: Uint8Array, packetIdentifier: number): P
   const resultEnd = FIXED_BYTES + view.getUint16(26);
   const queueIdEnd = resultEnd + view.getUint16(28);
   // A copy: the store may reuse its buffers, and the message may stay for long.
-  const packet = decode(content.slice(queueIdEnd));
-  if (packet.type !== 'publish' || packet.packetIdentifier !== packetIdentifier || packet.qos === 0) {
+  const packet = decodePublish(content.slice(queueIdEnd));
+  if (packet.packetIdentifier !== packetIdentifier || packet.qos === 0) {
     throw new RangeError('the record holds another packet');
   }
   if (phase === undefined || phase === 'awaitRoom' || (phase === 'awaitPuback') !== (packet.qos === 1)) {
@@ -144,6 +145,16 @@ function storedPacket(exchange: PublishExchange, message: OutboundMessage): Publ
     packetIdentifier: exchange.packetIdentifier,
   };
   if (message.properties !== undefined) packet.properties = message.properties;
+  return packet;
+}
+
+function decodePublish(bytes: Uint8Array): PublishPacket {
+  const packets = new ServerPacketDecoder({});
+  packets.push(bytes);
+  const packet = packets.nextView();
+  if (packet?.type !== 'publish' || encodedLength(packet) !== bytes.length) {
+    throw new RangeError('the record does not hold one PUBLISH');
+  }
   return packet;
 }
 

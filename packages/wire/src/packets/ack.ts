@@ -33,9 +33,7 @@ export function ackCodec<P extends AckPacket>(type: P['type'], flags: number, co
   const name = codes.packet;
   const set = ackProperties(name);
   return {
-    name,
     flags,
-    sentBy: EITHER,
     decode: (reader, from) => readAck(type, codes, set, reader, from) as P, // AckPacket of `type`
     measure(packet) {
       checkPacketIdentifier(packet.packetIdentifier, name);

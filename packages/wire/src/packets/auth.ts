@@ -43,9 +43,7 @@ const PROPERTIES = propertySet<AuthProperties>('AUTH', [
 // Authentication Method it leaves out mandatory. That one form passes here; whether it fits the exchange (§4.12) is for
 // the receiver to say.
 export const auth: PacketCodec<AuthPacket> = {
-  name: 'AUTH',
   flags: 0, // [MQTT-3.15.1-1]
-  sentBy: EITHER,
   decode(reader, from) {
     if (reader.remaining === 0) {
       checkReasonCode(0x00, CODES, from);

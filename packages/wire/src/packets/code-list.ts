@@ -7,7 +7,7 @@ import { readProperties } from '../property-reader.ts';
 import { measureProperties, writeProperties } from '../property-writer.ts';
 import { checkReasonCode, type ReasonCodeSet } from '../reason-code-set.ts';
 import { hexByte } from '../reason-codes.ts';
-import { EITHER, SERVER } from '../sides.ts';
+import { EITHER } from '../sides.ts';
 import { protocolError } from '../wire-error.ts';
 import { ackProperties } from './ack.ts';
 import type { PacketCodec } from './codec.ts';
@@ -22,9 +22,7 @@ export function codeListCodec<P extends SubackPacket | UnsubackPacket>(
   const name = codes.packet;
   const set = ackProperties(name);
   return {
-    name,
     flags: 0,
-    sentBy: SERVER,
     decode(reader, from) {
       const packetIdentifier = readPacketIdentifier(reader, name);
       const properties = readProperties(reader, set);

@@ -5,7 +5,7 @@ import { readProperties } from '../property-reader.ts';
 import { propertySet } from '../property-table.ts';
 import { measureProperties, writeProperties } from '../property-writer.ts';
 import { checkReasonCode, reasonCodeSet } from '../reason-code-set.ts';
-import { EITHER, SERVER } from '../sides.ts';
+import { EITHER } from '../sides.ts';
 import type { UserProperties } from '../types.ts';
 import { malformed, protocolError } from '../wire-error.ts';
 import type { PacketCodec } from './codec.ts';
@@ -82,9 +82,7 @@ const PROPERTIES = propertySet<ConnackProperties>('CONNACK', [
 ]);
 
 export const connack: PacketCodec<ConnackPacket> = {
-  name: 'CONNACK',
   flags: 0,
-  sentBy: SERVER,
   decode(reader, from) {
     const flags = reader.uint8('CONNACK flags');
     if (flags > 1) throw malformed('CONNACK has reserved flags set'); // [MQTT-3.2.2-1]

@@ -5,12 +5,11 @@ import { readProperties } from '../property-reader.ts';
 import { propertySet } from '../property-table.ts';
 import { measureProperties, writeProperties } from '../property-writer.ts';
 import type { Reader } from '../reader.ts';
-import { CLIENT } from '../sides.ts';
 import { checkTopicName } from '../topics.ts';
 import type { QoS, UserProperties } from '../types.ts';
 import { measureString, writeString } from '../utf8.ts';
 import { malformed, protocolError, WireError } from '../wire-error.ts';
-import type { PacketCodec } from './codec.ts';
+import type { PacketReader, PacketWriter } from './codec.ts';
 
 /** @see MQTT v5.0 §3.1.2.11 */
 export interface ConnectProperties {
@@ -113,31 +112,8 @@ const WILL_RETAIN = 0x20;
 const PASSWORD = 0x40;
 const USER_NAME = 0x80;
 
-export const connect: PacketCodec<ConnectPacket> = {
-  name: 'CONNECT',
+export const connect: PacketWriter<ConnectPacket> = {
   flags: 0,
-  sentBy: CLIENT,
-  decode(reader) {
-    readProtocol(reader);
-    const flags = reader.uint8('Connect Flags');
-    checkFlags(flags);
-    const keepAlive = reader.uint16('Keep Alive');
-    const properties = readProperties(reader, PROPERTIES);
-    checkAuthentication(properties);
-    // Payload fields, in this order [MQTT-3.1.3-1].
-    const packet: ConnectPacket = {
-      type: 'connect',
-      clientId: reader.string('Client Identifier'),
-      cleanStart: (flags & CLEAN_START) !== 0,
-      keepAlive,
-    };
-    if (properties !== undefined) packet.properties = properties;
-    if ((flags & WILL) !== 0) packet.will = readWill(reader, flags);
-    if ((flags & USER_NAME) !== 0) packet.username = reader.string('User Name');
-    if ((flags & PASSWORD) !== 0) packet.password = reader.binary('Password');
-    reader.finish('CONNECT');
-    return packet;
-  },
   measure(packet) {
     const { will, username, password } = packet;
     checkBoolean(packet.cleanStart, 'CONNECT cleanStart');
@@ -167,6 +143,32 @@ export const connect: PacketCodec<ConnectPacket> = {
     if (username !== undefined) end = writeString(username, target, end);
     if (password !== undefined) end = writeBinary(password, target, end);
     return end;
+  },
+};
+
+/** For servers. */
+export const connectReader: PacketReader<ConnectPacket> = {
+  flags: 0,
+  decode(reader) {
+    readProtocol(reader);
+    const flags = reader.uint8('Connect Flags');
+    checkFlags(flags);
+    const keepAlive = reader.uint16('Keep Alive');
+    const properties = readProperties(reader, PROPERTIES);
+    checkAuthentication(properties);
+    // Payload fields, in this order [MQTT-3.1.3-1].
+    const packet: ConnectPacket = {
+      type: 'connect',
+      clientId: reader.string('Client Identifier'),
+      cleanStart: (flags & CLEAN_START) !== 0,
+      keepAlive,
+    };
+    if (properties !== undefined) packet.properties = properties;
+    if ((flags & WILL) !== 0) packet.will = readWill(reader, flags);
+    if ((flags & USER_NAME) !== 0) packet.username = reader.string('User Name');
+    if ((flags & PASSWORD) !== 0) packet.password = reader.binary('Password');
+    reader.finish('CONNECT');
+    return packet;
   },
 };
 

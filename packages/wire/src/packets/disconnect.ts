@@ -45,9 +45,7 @@ const PROPERTIES = propertySet<DisconnectProperties>('DISCONNECT', [
 ]);
 
 export const disconnect: PacketCodec<DisconnectPacket> = {
-  name: 'DISCONNECT',
   flags: 0,
-  sentBy: EITHER,
   decode(reader, from) {
     // Short forms (§3.14.2): no code means 0x00, no Property Length means no properties.
     if (reader.remaining === 0) return { type: 'disconnect', reasonCode: 0 };

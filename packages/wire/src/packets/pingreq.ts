@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { CLIENT } from '../sides.ts';
-import type { PacketCodec } from './codec.ts';
+import type { PacketReader, PacketWriter } from './codec.ts';
 
 /**
  * Client to server: are you there.
@@ -11,12 +10,15 @@ export interface PingreqPacket {
   type: 'pingreq';
 }
 
-export const pingreq: PacketCodec<PingreqPacket> = {
-  name: 'PINGREQ',
+export const pingreq: PacketWriter<PingreqPacket> = {
   flags: 0,
-  sentBy: CLIENT,
-  maximumLength: 0,
-  decode: () => ({ type: 'pingreq' }),
   measure: () => 0,
   write: (_packet, _target, offset) => offset,
+};
+
+/** For servers. */
+export const pingreqReader: PacketReader<PingreqPacket> = {
+  flags: 0,
+  maximumLength: 0,
+  decode: () => ({ type: 'pingreq' }),
 };

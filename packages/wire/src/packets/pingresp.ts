@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { SERVER } from '../sides.ts';
 import type { PacketCodec } from './codec.ts';
 
 /**
@@ -12,9 +11,7 @@ export interface PingrespPacket {
 }
 
 export const pingresp: PacketCodec<PingrespPacket> = {
-  name: 'PINGRESP',
   flags: 0,
-  sentBy: SERVER,
   maximumLength: 0,
   decode: () => ({ type: 'pingresp' }),
   measure: () => 0,

@@ -4,28 +4,37 @@
 
 import { Reader } from '../reader.ts';
 import { readTopicName } from '../topic-cache.ts';
-import type { Bytes, QoS } from '../types.ts';
+import type { Bytes } from '../types.ts';
 import { malformed, protocolError } from '../wire-error.ts';
-import { checkPublishProperties, lazyPublishProperties } from './publish-properties.ts';
-import { PublishView } from './publish-view.ts';
-import type { PublishPacket } from './publish.ts';
+import { checkPublishProperties } from './publish-properties.ts';
 
-const RETAIN = 1;
 const DUP = 8;
+
+/** What a received PUBLISH becomes. Its payload begins at `payloadStart` of `bytes`, its properties before that. */
+export type MakePublish<P> = (
+  topicName: string,
+  flags: number,
+  packetIdentifier: number,
+  topicAlias: number,
+  bytes: Bytes,
+  propertiesStart: number,
+  payloadStart: number,
+  end: number,
+) => P;
 
 /**
  * Reads the PUBLISH whose body is `bytes[start, end)`, with fixed-header `flags`; `words` views the same bytes, `from`
- * says whose properties are legal, `view` whether a {@link PublishView} is wanted.
+ * says whose properties are legal.
  */
-export function readPublish(
+export function readPublish<P>(
   flags: number,
   bytes: Bytes,
   words: DataView,
   start: number,
   end: number,
   from: number,
-  view: boolean,
-): PublishPacket | PublishView {
+  make: MakePublish<P>,
+): P {
   const qos = (flags >> 1) & 3;
   if (qos === 3) throw malformed('PUBLISH has QoS 3'); // [MQTT-3.3.1-4]
   if (qos === 0 && (flags & DUP) !== 0) throw malformed('PUBLISH has DUP 1 at QoS 0'); // [MQTT-3.3.1-2]
@@ -54,18 +63,7 @@ export function readPublish(
   const topicAlias = propertyLength === 0 ? 0 : checkPublishProperties(bytes, words, position, payloadStart, from);
   // §3.3.2.1, §3.3.2.3.4
   if (topicName === '' && topicAlias === 0) throw protocolError('PUBLISH has neither a Topic Name nor a Topic Alias');
-  if (view) {
-    return new PublishView(topicName, flags, packetIdentifier, topicAlias, bytes, position, payloadStart, end);
-  }
-  // A literal each: an object that grows a key later is slower, and `properties: undefined` would be a key too many.
-  const payload = new Uint8Array(bytes.buffer, bytes.byteOffset + payloadStart, end - payloadStart);
-  const retain = (flags & RETAIN) !== 0;
-  const dup = (flags & DUP) !== 0;
-  if (propertyLength === 0) {
-    return { type: 'publish', topicName, payload, qos: qos as QoS, retain, dup, packetIdentifier }; // 3 has been refused
-  }
-  const properties = lazyPublishProperties(bytes, position, payloadStart);
-  return { type: 'publish', topicName, payload, qos: qos as QoS, retain, dup, packetIdentifier, properties };
+  return make(topicName, flags, packetIdentifier, topicAlias, bytes, position, payloadStart, end);
 }
 
 function truncated(field: string): Error {

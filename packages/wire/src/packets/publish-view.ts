@@ -2,7 +2,12 @@
 
 import type { Bytes, QoS } from '../types.ts';
 import { decodePublishProperties } from './publish-properties.ts';
+import type { MakePublish } from './publish-reader.ts';
 import type { PublishPacket, PublishProperties } from './publish.ts';
+
+/** As `Decoder.nextView` gives a PUBLISH. */
+export const makeView: MakePublish<PublishView> = (name, flags, identifier, alias, bytes, properties, payload, end) =>
+  new PublishView(name, flags, identifier, alias, bytes, properties, payload, end);
 
 /**
  * A received PUBLISH that knows where its parts are and makes them when they are asked for: what

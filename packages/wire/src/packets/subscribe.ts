@@ -5,12 +5,11 @@ import { readProperties } from '../property-reader.ts';
 import { propertySet } from '../property-table.ts';
 import { measureProperties, writeProperties } from '../property-writer.ts';
 import type { Reader } from '../reader.ts';
-import { CLIENT } from '../sides.ts';
 import { checkTopicFilter, isSharedFilter } from '../topics.ts';
 import type { QoS, RetainHandling, UserProperties } from '../types.ts';
 import { measureString, writeString } from '../utf8.ts';
 import { malformed, protocolError } from '../wire-error.ts';
-import type { PacketCodec } from './codec.ts';
+import type { PacketReader, PacketWriter } from './codec.ts';
 
 /** @see MQTT v5.0 §3.8.2.1 */
 export interface SubscribeProperties {
@@ -41,6 +40,8 @@ export interface SubscribePacket {
   properties?: SubscribeProperties;
 }
 
+const FLAGS = 0b0010; // [MQTT-3.8.1-1]
+
 const PROPERTIES = propertySet<SubscribeProperties>('SUBSCRIBE', ['subscriptionIdentifier', 'userProperties']);
 
 // Bits of the Subscription Options (§3.8.3.1); the lowest two are the QoS.
@@ -49,20 +50,8 @@ const RETAIN_AS_PUBLISHED = 0x08;
 const RETAIN_HANDLING_SHIFT = 4;
 const RESERVED = 0xc0;
 
-export const subscribe: PacketCodec<SubscribePacket> = {
-  name: 'SUBSCRIBE',
-  flags: 0b0010, // [MQTT-3.8.1-1]
-  sentBy: CLIENT,
-  decode(reader) {
-    const packetIdentifier = readPacketIdentifier(reader, 'SUBSCRIBE');
-    const properties = readProperties(reader, PROPERTIES);
-    const filters: SubscribeFilter[] = [];
-    while (reader.remaining > 0) filters.push(readFilter(reader));
-    if (filters.length === 0) throw protocolError('SUBSCRIBE has no Topic Filter'); // [MQTT-3.8.3-2]
-    return properties === undefined
-      ? { type: 'subscribe', packetIdentifier, filters }
-      : { type: 'subscribe', packetIdentifier, filters, properties };
-  },
+export const subscribe: PacketWriter<SubscribePacket> = {
+  flags: FLAGS,
   measure(packet) {
     checkPacketIdentifier(packet.packetIdentifier, 'SUBSCRIBE');
     const filters = checkArray(packet.filters, 'SUBSCRIBE filters');
@@ -83,6 +72,21 @@ export const subscribe: PacketCodec<SubscribePacket> = {
         (filter.retainHandling << RETAIN_HANDLING_SHIFT);
     }
     return end;
+  },
+};
+
+/** For servers. */
+export const subscribeReader: PacketReader<SubscribePacket> = {
+  flags: FLAGS,
+  decode(reader) {
+    const packetIdentifier = readPacketIdentifier(reader, 'SUBSCRIBE');
+    const properties = readProperties(reader, PROPERTIES);
+    const filters: SubscribeFilter[] = [];
+    while (reader.remaining > 0) filters.push(readFilter(reader));
+    if (filters.length === 0) throw protocolError('SUBSCRIBE has no Topic Filter'); // [MQTT-3.8.3-2]
+    return properties === undefined
+      ? { type: 'subscribe', packetIdentifier, filters }
+      : { type: 'subscribe', packetIdentifier, filters, properties };
   },
 };
 

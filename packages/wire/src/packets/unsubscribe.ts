@@ -4,12 +4,11 @@ import { checkArray, checkPacketIdentifier, readPacketIdentifier, writeUint16 } 
 import { readProperties } from '../property-reader.ts';
 import { propertySet } from '../property-table.ts';
 import { measureProperties, writeProperties } from '../property-writer.ts';
-import { CLIENT } from '../sides.ts';
 import { checkTopicFilter } from '../topics.ts';
 import type { UserProperties } from '../types.ts';
 import { measureString, writeString } from '../utf8.ts';
 import { protocolError } from '../wire-error.ts';
-import type { PacketCodec } from './codec.ts';
+import type { PacketReader, PacketWriter } from './codec.ts';
 
 /** @see MQTT v5.0 §3.10.2.1 */
 export interface UnsubscribeProperties {
@@ -26,26 +25,12 @@ export interface UnsubscribePacket {
   properties?: UnsubscribeProperties;
 }
 
+const FLAGS = 0b0010; // [MQTT-3.10.1-1]
+
 const PROPERTIES = propertySet<UnsubscribeProperties>('UNSUBSCRIBE', ['userProperties']);
 
-export const unsubscribe: PacketCodec<UnsubscribePacket> = {
-  name: 'UNSUBSCRIBE',
-  flags: 0b0010, // [MQTT-3.10.1-1]
-  sentBy: CLIENT,
-  decode(reader) {
-    const packetIdentifier = readPacketIdentifier(reader, 'UNSUBSCRIBE');
-    const properties = readProperties(reader, PROPERTIES);
-    const topicFilters: string[] = [];
-    while (reader.remaining > 0) {
-      const topicFilter = reader.string('Topic Filter');
-      checkTopicFilter(topicFilter);
-      topicFilters.push(topicFilter);
-    }
-    if (topicFilters.length === 0) throw protocolError('UNSUBSCRIBE has no Topic Filter'); // [MQTT-3.10.3-2]
-    return properties === undefined
-      ? { type: 'unsubscribe', packetIdentifier, topicFilters }
-      : { type: 'unsubscribe', packetIdentifier, topicFilters, properties };
-  },
+export const unsubscribe: PacketWriter<UnsubscribePacket> = {
+  flags: FLAGS,
   measure(packet) {
     checkPacketIdentifier(packet.packetIdentifier, 'UNSUBSCRIBE');
     const topicFilters = checkArray(packet.topicFilters, 'UNSUBSCRIBE topicFilters');
@@ -62,5 +47,24 @@ export const unsubscribe: PacketCodec<UnsubscribePacket> = {
     end = writeProperties(packet.properties, PROPERTIES, target, end);
     for (const topicFilter of packet.topicFilters) end = writeString(topicFilter, target, end);
     return end;
+  },
+};
+
+/** For servers. */
+export const unsubscribeReader: PacketReader<UnsubscribePacket> = {
+  flags: FLAGS,
+  decode(reader) {
+    const packetIdentifier = readPacketIdentifier(reader, 'UNSUBSCRIBE');
+    const properties = readProperties(reader, PROPERTIES);
+    const topicFilters: string[] = [];
+    while (reader.remaining > 0) {
+      const topicFilter = reader.string('Topic Filter');
+      checkTopicFilter(topicFilter);
+      topicFilters.push(topicFilter);
+    }
+    if (topicFilters.length === 0) throw protocolError('UNSUBSCRIBE has no Topic Filter'); // [MQTT-3.10.3-2]
+    return properties === undefined
+      ? { type: 'unsubscribe', packetIdentifier, topicFilters }
+      : { type: 'unsubscribe', packetIdentifier, topicFilters, properties };
   },
 };
