@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { Backoff } from './api/options.ts';
-import { checkDuration, checkKnownKeys, checkObject, invalidOption } from './options/check.ts';
+import { checkDuration, checkObject, checkOptions, invalidOption } from './options/check.ts';
 
 /** Options of {@link exponentialBackoff}. */
 export interface ExponentialBackoffOptions {
@@ -19,7 +19,7 @@ export interface ExponentialBackoffOptions {
   random?: (() => number) | undefined;
 }
 
-const KNOWN_KEYS: ReadonlySet<string> = new Set(['initialMs', 'maximumMs', 'jitterMs', 'random']);
+const KNOWN_KEYS = ['initialMs', 'maximumMs', 'jitterMs', 'random'];
 
 /**
  * Delays that double: `initialMs`, twice that, … up to `maximumMs`, each moved by chance.
@@ -30,7 +30,7 @@ const KNOWN_KEYS: ReadonlySet<string> = new Set(['initialMs', 'maximumMs', 'jitt
  */
 export function exponentialBackoff(options: ExponentialBackoffOptions = {}): Backoff {
   checkObject(options, 'exponentialBackoff options');
-  checkKnownKeys(options, KNOWN_KEYS, 'exponentialBackoff');
+  checkOptions(options, 'exponentialBackoff', KNOWN_KEYS);
   const initialMs = options.initialMs === undefined ? 1000 : checkPositive(options.initialMs, 'initialMs');
   const maximumMs =
     options.maximumMs === undefined ? Math.max(30_000, initialMs) : checkPositive(options.maximumMs, 'maximumMs');

@@ -202,7 +202,7 @@ function invalidUrl(text: string, why: string): PlainMqttError {
   return mqttError('INVALID_BROKER_URL', `Broker URL "${redactUrl(text)}": ${why}`);
 }
 
-function missingBroker(): PlainMqttError {
+export function missingBroker(): PlainMqttError {
   return mqttError('MISSING_BROKER', 'No broker: `brokers` needs at least one URL, such as "mqtt://localhost:1883"');
 }
 

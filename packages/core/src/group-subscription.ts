@@ -14,7 +14,7 @@ import type {
   TopicFilter,
 } from './api/receive.ts';
 import { type AnyMqttError, mqttError } from './errors.ts';
-import { checkCount, checkKnownKeys } from './options/check.ts';
+import { checkCount, checkOptions } from './options/check.ts';
 import { resolveWaitOptions } from './options/wait-options.ts';
 
 /** Adds the member's name to a message, which stays the same object: its acknowledgement goes back where it came from. */
@@ -156,7 +156,7 @@ export class GroupSubscription extends GroupHandle implements Subscription<Group
   }
 
   batches(options: { maximum?: number | undefined } = {}): AsyncIterable<readonly GroupMessage[]> {
-    checkKnownKeys(options, BATCH_KEYS, 'batches');
+    checkOptions(options, 'batches', ['maximum']);
     const maximum = checkCount(options.maximum ?? Infinity, 'maximum', 1);
     const take = async (signal: AbortSignal): Promise<readonly Pull[]> => {
       const pulls = [...given(await this.#pull(signal))];
@@ -354,5 +354,3 @@ class GroupLoop<T> implements AsyncIterator<T, undefined, undefined> {
     for (const pull of hand.toReversed()) pull.end();
   }
 }
-
-const BATCH_KEYS: ReadonlySet<string> = new Set(['maximum']);

@@ -13,7 +13,7 @@ import type { Bytes } from '@mqttv5/wire';
 import type { Authenticator } from './api/connect.ts';
 import { mqttError } from './errors.ts';
 import type { PlainMqttError } from './errors.ts';
-import { checkKnownKeys, checkObject, checkOneOf, invalidOption } from './options/check.ts';
+import { checkObject, checkOneOf, checkOptions, invalidOption } from './options/check.ts';
 import { saslprep } from './saslprep.ts';
 
 /** Who logs in, and with which of the three registered hash functions. */
@@ -24,7 +24,7 @@ export interface ScramOptions {
   hash: 'SHA-1' | 'SHA-256' | 'SHA-512';
 }
 
-const KNOWN_KEYS: ReadonlySet<string> = new Set<keyof ScramOptions>(['username', 'password', 'hash']);
+const KNOWN_KEYS: readonly (keyof ScramOptions)[] = ['username', 'password', 'hash'];
 
 /** Bits of each hash, which is also the length of the salted password (RFC 5802 §2.2, Hi). */
 const HASH_BITS = { 'SHA-1': 160, 'SHA-256': 256, 'SHA-512': 512 } as const;
@@ -59,7 +59,7 @@ export function scramAuthenticator(options: ScramOptions): Authenticator {
 /** With a nonce of the caller's, for the examples of the RFCs. @internal */
 export function createScramAuthenticator(options: ScramOptions, nonce: () => string): Authenticator {
   checkObject(options, 'scramAuthenticator options');
-  checkKnownKeys(options, KNOWN_KEYS, 'scramAuthenticator');
+  checkOptions(options, 'scramAuthenticator', KNOWN_KEYS);
   const hash = checkOneOf(options.hash, 'hash', ['SHA-1', 'SHA-256', 'SHA-512']);
   const username = saslprep(checkText(options.username, 'username'), 'username');
   const password = saslprep(checkText(options.password, 'password'), 'password');

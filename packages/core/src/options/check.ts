@@ -52,14 +52,15 @@ export function checkObject(value: unknown, name: string): asserts value is obje
   }
 }
 
-/** Refuses keys that nobody reads. `for in`, like reading, also sees what options inherit. */
-export function checkKnownKeys(options: object, known: ReadonlySet<string>, owner: string): void {
+/** An object with no key that nobody reads. `for in`, like reading, also sees what options inherit. */
+export function checkOptions(options: unknown, owner: string, known: readonly string[]): asserts options is object {
+  checkObject(options, owner);
   for (const key in options) {
-    if (!known.has(key)) throw unknownKey(key, known, owner);
+    if (!known.includes(key)) throw unknownKey(key, known, owner);
   }
 }
 
-export function unknownKey(key: string, known: Iterable<string>, owner: string): PlainMqttError {
+export function unknownKey(key: string, known: readonly string[], owner: string): PlainMqttError {
   const meant = suggestName(key, known);
   return invalidOption(`${owner}: unknown option "${key}"${meant === undefined ? '' : `; did you mean "${meant}"?`}`);
 }

@@ -15,20 +15,16 @@ import type { SessionStore } from '../api/store.ts';
 import type { Dial } from '../api/transport.ts';
 import { exponentialBackoff } from '../backoff.ts';
 import type { BrokerAddress } from '../broker-url.ts';
-import { parseBrokers } from '../broker-url.ts';
+import { missingBroker, parseBrokers } from '../broker-url.ts';
 import {
   checkBoolean,
-  checkCount,
   checkDuration,
   checkFunction,
   checkInteger,
-  checkKnownKeys,
   checkMethods,
-  checkObject,
-  checkOneOf,
+  checkOptions,
   checkString,
   checkUserProperties,
-  given,
   invalidOption,
   MAXIMUM_UINT16,
   MAXIMUM_UINT32,
@@ -36,12 +32,9 @@ import {
 } from './check.ts';
 import { connectPacket } from './connect-packet.ts';
 import { checkPassword } from './credentials.ts';
-import {
-  DEFAULTS,
-  MAXIMUM_RECONNECT_ATTEMPTS,
-  SESSION_EXPIRY_INTERVAL,
-  SESSION_EXPIRY_INTERVAL_WITH_STORE,
-} from './defaults.ts';
+import { DEFAULTS, POOL_DEFAULTS, SESSION_EXPIRY_INTERVAL_WITH_STORE } from './defaults.ts';
+import { count, duration, integer, objectWith, oneOf, resolveOptions } from './rules.ts';
+import type { Rules } from './rules.ts';
 import { resolveWill } from './will.ts';
 
 export type ShouldReconnect = NonNullable<ClientOptions['shouldReconnect']>;
@@ -120,64 +113,72 @@ export interface ResolvedPublisherPool {
   readonly clientId: (base: string, index: number) => string;
 }
 
-/** Every key of `ClientOptions`. The type makes it complete: a key more or less does not compile. */
-const CLIENT_KEYS: Readonly<Record<keyof ClientOptions, true>> = {
-  brokers: true,
-  dial: true,
-  tls: true,
-  clientId: true,
-  username: true,
-  password: true,
-  prepareConnect: true,
-  authenticator: true,
-  cleanStart: true,
-  cleanStartOnReconnect: true,
-  sessionExpiryInterval: true,
-  sessionLoss: true,
-  store: true,
-  resumeWithoutState: true,
-  independentBrokers: true,
-  receiveMaximum: true,
-  maximumPacketSize: true,
-  topicAliasMaximum: true,
-  outboundTopicAliases: true,
-  requestResponseInformation: true,
-  requestProblemInformation: true,
-  userProperties: true,
-  will: true,
-  lenient: true,
-  keepAlive: true,
-  connectTimeoutMs: true,
-  pingTimeoutMs: true,
-  disconnectTimeoutMs: true,
-  ackStallMs: true,
-  unmatchedHoldMs: true,
-  reconnect: true,
-  maximumReconnectAttempts: true,
-  retryInitialConnect: true,
-  followServerRedirects: true,
-  shouldReconnect: true,
-  offlinePublish: true,
-  maximumQueuedPublishes: true,
-  publishMode: true,
-  writeHighWaterMark: true,
-  writeOverflow: true,
-  qosDowngrade: true,
-  publisherPool: true,
-  bufferSize: true,
-  bufferBytes: true,
-  overflow: true,
-  logger: true,
-  stats: true,
-};
-const KNOWN_CLIENT_KEYS: ReadonlySet<string> = new Set(Object.keys(CLIENT_KEYS));
-const KNOWN_POOL_KEYS: ReadonlySet<string> = new Set(['size', 'routing', 'clientId']);
+const KNOWN_POOL_KEYS = ['size', 'routing', 'clientId'];
 
 /** Session taken over: reconnecting evicts the other client in turn. Unsupported Protocol Version: no attempt can succeed. */
 const FINAL_REASON_CODES: ReadonlySet<number | undefined> = new Set([0x8e, 0x84]);
 
-/** It keeps no state: one for all clients. */
-const DEFAULT_BACKOFF: Backoff = exponentialBackoff();
+/** What each option may be. The type makes it complete: an option more or less does not compile. */
+const RULES: Rules<ClientOptions, ResolvedClientOptions & Record<keyof ClientOptions, unknown>> = {
+  brokers: (brokers, _name, { dial }) => parseBrokers(brokers, dial !== undefined),
+  dial: checkFunction,
+  tls: resolveTlsOptions,
+  // The empty identifier is the standard's way to ask for an assigned one (§3.1.3.1).
+  clientId: (clientId, name) => (clientId === '' ? undefined : checkString(clientId, name)),
+  username: checkString,
+  password: checkPassword,
+  prepareConnect: checkFunction,
+  authenticator: checkAuthenticator,
+  cleanStart: checkBoolean,
+  cleanStartOnReconnect: checkBoolean,
+  sessionExpiryInterval: integer(0, MAXIMUM_UINT32),
+  sessionLoss: oneOf('republish', 'fail'),
+  store: objectWith('load', 'commit', 'close'),
+  resumeWithoutState: checkBoolean,
+  independentBrokers: checkBoolean,
+  // 0 is a Protocol Error for both (§3.1.2.11.3, §3.1.2.11.4).
+  receiveMaximum: integer(1, MAXIMUM_UINT16),
+  maximumPacketSize: integer(1, MAXIMUM_UINT32),
+  topicAliasMaximum: integer(0, MAXIMUM_UINT16),
+  outboundTopicAliases: checkBoolean,
+  requestResponseInformation: checkBoolean,
+  requestProblemInformation: checkBoolean,
+  userProperties: checkUserProperties,
+  will: resolveWill,
+  lenient: checkBoolean,
+  keepAlive: checkKeepAlive,
+  connectTimeoutMs: duration(1),
+  pingTimeoutMs: duration(1),
+  disconnectTimeoutMs: duration(0),
+  ackStallMs: (value, name) => (value === Number.POSITIVE_INFINITY ? value : checkDuration(value, name, 1)),
+  unmatchedHoldMs: duration(0),
+  reconnect: checkReconnect,
+  maximumReconnectAttempts: count(0),
+  retryInitialConnect: checkBoolean,
+  followServerRedirects: (value, name) => (typeof value === 'function' ? value : checkBoolean(value, name)),
+  shouldReconnect: checkFunction,
+  offlinePublish: oneOf('queue', 'reject'),
+  maximumQueuedPublishes: integer(1, DEFAULTS.maximumQueuedPublishes),
+  publishMode: oneOf('fireAndForget', 'waitForFlush'),
+  writeHighWaterMark: integer(1, Number.MAX_SAFE_INTEGER),
+  writeOverflow: oneOf('wait', 'dropNewest'),
+  qosDowngrade: checkBoolean,
+  publisherPool: (pool, _name, { clientId }) => resolvePool(pool, clientId),
+  bufferSize: count(1),
+  bufferBytes: count(1),
+  overflow: oneOf('dropNewest', 'dropOldest', 'pause'),
+  logger: objectWith('debug', 'info', 'warn', 'error'),
+  stats: checkBoolean,
+};
+const KNOWN_KEYS = Object.keys(RULES);
+
+/** Those of `defaults.ts`, and the ones that are functions. */
+const ALL_DEFAULTS: ResolvedClientOptions = {
+  ...DEFAULTS,
+  // It keeps no state: one for all clients.
+  reconnect: exponentialBackoff(),
+  shouldReconnect: ({ reasonCode }) => !FINAL_REASON_CODES.has(reasonCode),
+};
 
 /**
  * Checks `options` and fills in the defaults. Never changes `options`, nor keeps a reference to what it could be changed by.
@@ -185,142 +186,34 @@ const DEFAULT_BACKOFF: Backoff = exponentialBackoff();
  * @throws MqttError `INVALID_OPTION`, `MISSING_BROKER`, `INVALID_BROKER_URL`, `INVALID_TOPIC`, `FIELD_TOO_LONG`
  */
 export function resolveClientOptions(options: ClientOptions): ResolvedClientOptions {
-  checkObject(options, 'ClientOptions');
-  checkKnownKeys(options, KNOWN_CLIENT_KEYS, 'ClientOptions');
-  const identity = resolveIdentity(options);
-  const resolved: ResolvedClientOptions = Object.freeze({
-    ...identity,
-    ...resolveSession(options),
-    ...resolveTimes(options),
-    ...resolveReconnect(options),
-    ...resolvePublishing(options, identity.clientId),
-    ...resolveBuffer(options),
-    logger: options.logger === undefined ? undefined : checkMethods(options.logger, 'logger', LOGGER_METHODS),
-    stats: flag(options, 'stats'),
-  });
+  checkOptions(options, 'ClientOptions', KNOWN_KEYS);
+  const given: unknown = options.brokers;
+  if (given === undefined) throw missingBroker();
+  const resolved = resolveOptions<ClientOptions, ResolvedClientOptions>(options, RULES, ALL_DEFAULTS);
+  if (options.store !== undefined && options.sessionExpiryInterval === undefined) {
+    resolved.sessionExpiryInterval = SESSION_EXPIRY_INTERVAL_WITH_STORE;
+  }
+  const { keepAlive, pingTimeoutMs } = resolved;
+  if (pingTimeoutMs !== undefined && keepAlive > 0 && pingTimeoutMs >= keepAlive * 1000) {
+    throw invalidOption(`pingTimeoutMs (${pingTimeoutMs}) must be below the keep alive of ${keepAlive} s`);
+  }
   probeConnect(resolved);
-  return resolved;
+  return Object.freeze(resolved);
 }
 
-const LOGGER_METHODS = ['debug', 'info', 'warn', 'error'] as const;
-const STORE_METHODS = ['load', 'commit', 'close'] as const;
-const AUTHENTICATOR_METHODS = ['begin', 'continue'] as const;
-
-function resolveIdentity(options: ClientOptions) {
-  const { dial, clientId, username, password, prepareConnect, authenticator } = options;
-  return {
-    brokers: parseBrokers(options.brokers, dial !== undefined),
-    dial: dial === undefined ? undefined : checkFunction(dial, 'dial'),
-    tls: options.tls === undefined ? undefined : resolveTlsOptions(options.tls),
-    // The empty identifier is the standard's way to ask for an assigned one (§3.1.3.1).
-    clientId: clientId === undefined || clientId === '' ? undefined : checkString(clientId, 'clientId'),
-    username: username === undefined ? undefined : checkString(username, 'username'),
-    password: password === undefined ? undefined : checkPassword(password),
-    prepareConnect: prepareConnect === undefined ? undefined : checkFunction(prepareConnect, 'prepareConnect'),
-    authenticator: authenticator === undefined ? undefined : checkAuthenticator(authenticator),
-    userProperties: checkUserProperties(given(options.userProperties, []), 'userProperties'),
-    will: options.will === undefined ? undefined : resolveWill(options.will),
-  };
-}
-
-function checkAuthenticator(authenticator: Authenticator): Authenticator {
-  checkMethods(authenticator, 'authenticator', AUTHENTICATOR_METHODS);
+function checkAuthenticator(authenticator: Authenticator, name: string): Authenticator {
+  checkMethods(authenticator, name, ['begin', 'continue']);
   if (checkString(authenticator.method, 'authenticator.method') === '')
     throw invalidOption('authenticator.method is empty');
-  if (authenticator.verifyServerFinal !== undefined) {
-    checkMethods(authenticator, 'authenticator', ['verifyServerFinal']);
-  }
+  if (authenticator.verifyServerFinal !== undefined) checkMethods(authenticator, name, ['verifyServerFinal']);
   return authenticator;
 }
 
-function resolveSession(options: ClientOptions) {
-  const { store, cleanStart, maximumPacketSize } = options;
-  const expiry = store === undefined ? SESSION_EXPIRY_INTERVAL : SESSION_EXPIRY_INTERVAL_WITH_STORE;
-  return {
-    cleanStart: cleanStart === undefined ? undefined : checkBoolean(cleanStart, 'cleanStart'),
-    cleanStartOnReconnect: flag(options, 'cleanStartOnReconnect'),
-    sessionExpiryInterval: checkInteger(
-      given(options.sessionExpiryInterval, expiry),
-      'sessionExpiryInterval',
-      0,
-      MAXIMUM_UINT32,
-    ),
-    sessionLoss: checkOneOf(given(options.sessionLoss, DEFAULTS.sessionLoss), 'sessionLoss', ['republish', 'fail']),
-    store: store === undefined ? undefined : checkMethods(store, 'store', STORE_METHODS),
-    resumeWithoutState: flag(options, 'resumeWithoutState'),
-    independentBrokers: flag(options, 'independentBrokers'),
-    // 0 is a Protocol Error for both (§3.1.2.11.3, §3.1.2.11.4).
-    receiveMaximum: checkInteger(
-      given(options.receiveMaximum, DEFAULTS.receiveMaximum),
-      'receiveMaximum',
-      1,
-      MAXIMUM_UINT16,
-    ),
-    maximumPacketSize:
-      maximumPacketSize === undefined
-        ? undefined
-        : checkInteger(maximumPacketSize, 'maximumPacketSize', 1, MAXIMUM_UINT32),
-    topicAliasMaximum: checkInteger(
-      given(options.topicAliasMaximum, DEFAULTS.topicAliasMaximum),
-      'topicAliasMaximum',
-      0,
-      MAXIMUM_UINT16,
-    ),
-    outboundTopicAliases: flag(options, 'outboundTopicAliases'),
-    requestResponseInformation: flag(options, 'requestResponseInformation'),
-    requestProblemInformation: flag(options, 'requestProblemInformation'),
-    lenient: flag(options, 'lenient'),
-  };
-}
-
-function resolveTimes(options: ClientOptions) {
-  const keepAlive = resolveKeepAlive(options.keepAlive);
-  const { pingTimeoutMs } = options;
-  if (pingTimeoutMs !== undefined) {
-    checkDuration(pingTimeoutMs, 'pingTimeoutMs', 1);
-    if (keepAlive > 0 && pingTimeoutMs >= keepAlive * 1000) {
-      throw invalidOption(`pingTimeoutMs (${pingTimeoutMs}) must be below the keep alive of ${keepAlive} s`);
-    }
-  }
-  return {
-    keepAlive,
-    connectTimeoutMs: checkDuration(given(options.connectTimeoutMs, DEFAULTS.connectTimeoutMs), 'connectTimeoutMs', 1),
-    pingTimeoutMs,
-    disconnectTimeoutMs: checkDuration(
-      given(options.disconnectTimeoutMs, DEFAULTS.disconnectTimeoutMs),
-      'disconnectTimeoutMs',
-      0,
-    ),
-    ackStallMs:
-      options.ackStallMs === Number.POSITIVE_INFINITY
-        ? Number.POSITIVE_INFINITY
-        : checkDuration(given(options.ackStallMs, DEFAULTS.ackStallMs), 'ackStallMs', 1),
-    unmatchedHoldMs: checkDuration(given(options.unmatchedHoldMs, DEFAULTS.unmatchedHoldMs), 'unmatchedHoldMs', 0),
-  };
-}
-
-function resolveKeepAlive(keepAlive: number | false | undefined): number {
+function checkKeepAlive(keepAlive: number | false, name: string): number {
   if (keepAlive === false) return 0;
   // 0 would mean "none" on the wire (§3.1.2.10); whoever wants none has to say so.
   if (keepAlive === 0) throw invalidOption('keepAlive must not be 0; `false` asks for no keep alive');
-  return checkInteger(given(keepAlive, DEFAULTS.keepAlive), 'keepAlive', 1, MAXIMUM_UINT16);
-}
-
-function resolveReconnect(options: ClientOptions) {
-  const { reconnect, followServerRedirects, shouldReconnect } = options;
-  return {
-    reconnect: reconnect === undefined ? DEFAULT_BACKOFF : checkReconnect(reconnect),
-    maximumReconnectAttempts: checkCount(
-      given(options.maximumReconnectAttempts, MAXIMUM_RECONNECT_ATTEMPTS),
-      'maximumReconnectAttempts',
-      0,
-    ),
-    retryInitialConnect: flag(options, 'retryInitialConnect'),
-    followServerRedirects:
-      typeof followServerRedirects === 'function' ? followServerRedirects : flag(options, 'followServerRedirects'),
-    shouldReconnect:
-      shouldReconnect === undefined ? reconnectByDefault : checkFunction(shouldReconnect, 'shouldReconnect'),
-  };
+  return checkInteger(keepAlive, name, 1, MAXIMUM_UINT16);
 }
 
 function checkReconnect(reconnect: Backoff | false): Backoff | false {
@@ -330,85 +223,26 @@ function checkReconnect(reconnect: Backoff | false): Backoff | false {
   throw invalidOption(`reconnect must be a backoff function or false, not ${shown(wrong)}${hint}`);
 }
 
-function reconnectByDefault(failure: Parameters<ShouldReconnect>[0]): boolean {
-  return !FINAL_REASON_CODES.has(failure.reasonCode);
-}
-
-function resolvePublishing(options: ClientOptions, clientId: string | undefined) {
-  const { publisherPool } = options;
-  return {
-    offlinePublish: checkOneOf(given(options.offlinePublish, DEFAULTS.offlinePublish), 'offlinePublish', [
-      'queue',
-      'reject',
-    ]),
-    maximumQueuedPublishes: checkInteger(
-      given(options.maximumQueuedPublishes, DEFAULTS.maximumQueuedPublishes),
-      'maximumQueuedPublishes',
-      1,
-      DEFAULTS.maximumQueuedPublishes,
-    ),
-    publishMode: checkOneOf(given(options.publishMode, DEFAULTS.publishMode), 'publishMode', [
-      'fireAndForget',
-      'waitForFlush',
-    ]),
-    writeHighWaterMark: checkInteger(
-      given(options.writeHighWaterMark, DEFAULTS.writeHighWaterMark),
-      'writeHighWaterMark',
-      1,
-      Number.MAX_SAFE_INTEGER,
-    ),
-    writeOverflow: checkOneOf(given(options.writeOverflow, DEFAULTS.writeOverflow), 'writeOverflow', [
-      'wait',
-      'dropNewest',
-    ]),
-    qosDowngrade: flag(options, 'qosDowngrade'),
-    publisherPool: publisherPool === undefined ? undefined : resolvePool(publisherPool, clientId),
-  };
-}
-
 function resolvePool(
   pool: NonNullable<ClientOptions['publisherPool']>,
   clientId: string | undefined,
 ): ResolvedPublisherPool {
-  checkObject(pool, 'publisherPool');
-  checkKnownKeys(pool, KNOWN_POOL_KEYS, 'publisherPool');
-  if (pool.clientId === undefined && clientId === undefined) {
+  checkOptions(pool, 'publisherPool', KNOWN_POOL_KEYS);
+  const { size, routing = POOL_DEFAULTS.routing, clientId: nameMember = poolClientId } = pool;
+  if (pool.clientId === undefined && (clientId === undefined || clientId === '')) {
     throw invalidOption(
       'publisherPool needs its own `clientId` function when the broker assigns the identifier of the client',
     );
   }
   return Object.freeze({
-    size: checkInteger(pool.size, 'publisherPool.size', 1, MAXIMUM_UINT16),
-    routing: checkOneOf(given(pool.routing, DEFAULTS.poolRouting), 'publisherPool.routing', [
-      'roundRobin',
-      'hashByTopic',
-    ]),
-    clientId: pool.clientId === undefined ? poolClientId : checkFunction(pool.clientId, 'publisherPool.clientId'),
+    size: checkInteger(size, 'publisherPool.size', 1, MAXIMUM_UINT16),
+    routing: oneOf('roundRobin', 'hashByTopic')(routing, 'publisherPool.routing'),
+    clientId: checkFunction(nameMember, 'publisherPool.clientId'),
   });
 }
 
 function poolClientId(base: string, index: number): string {
   return `${base}-pub-${index}`;
-}
-
-function resolveBuffer(options: ClientOptions) {
-  return {
-    bufferSize: checkCount(given(options.bufferSize, DEFAULTS.bufferSize), 'bufferSize', 1),
-    bufferBytes: checkCount(given(options.bufferBytes, DEFAULTS.bufferBytes), 'bufferBytes', 1),
-    overflow: checkOneOf(given(options.overflow, DEFAULTS.overflow), 'overflow', ['dropNewest', 'dropOldest', 'pause']),
-  };
-}
-
-type Flag = {
-  [K in keyof typeof DEFAULTS]: (typeof DEFAULTS)[K] extends boolean
-    ? K extends keyof ClientOptions
-      ? K
-      : never
-    : never;
-}[keyof typeof DEFAULTS];
-
-function flag(options: ClientOptions, name: Flag): boolean {
-  return checkBoolean(given(options[name], DEFAULTS[name]), name);
 }
 
 /**

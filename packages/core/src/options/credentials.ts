@@ -5,8 +5,8 @@ import type { UserProperties } from '@mqttv5/wire';
 import type { ConnectCredentials } from '../api/connect.ts';
 import {
   checkBinary,
-  checkKnownKeys,
   checkObject,
+  checkOptions,
   checkString,
   checkUserProperties,
   fieldTooLong,
@@ -21,7 +21,7 @@ export interface ResolvedCredentials {
   readonly userProperties: UserProperties;
 }
 
-const KNOWN_KEYS: ReadonlySet<string> = new Set<keyof ConnectCredentials>(['username', 'password', 'userProperties']);
+const KNOWN_KEYS: readonly (keyof ConnectCredentials)[] = ['username', 'password', 'userProperties'];
 
 /**
  * The credentials of one CONNECT: what `prepareConnect` left in `connect`, with what it returned merged over it. A key that
@@ -35,9 +35,9 @@ export function resolveCredentials(
 ): ResolvedCredentials {
   if (returned !== undefined) {
     checkObject(returned, 'What prepareConnect returned');
-    checkKnownKeys(returned, KNOWN_KEYS, 'prepareConnect');
+    checkOptions(returned, 'prepareConnect', KNOWN_KEYS);
   }
-  checkKnownKeys(connect, KNOWN_KEYS, 'prepareConnect');
+  checkOptions(connect, 'prepareConnect', KNOWN_KEYS);
   const { username, password, userProperties } = { ...connect, ...returned };
   return {
     username: username === undefined ? undefined : checkString(username, 'username'),

@@ -2,13 +2,30 @@
 //
 // Every default of the client, in one place, with its reason.
 
-/**
- * Defaults of `ClientOptions` that do not depend on another option. Those that do stand in `client-options.ts` beside the
- * rule: `cleanStart`, `sessionExpiryInterval`, `pingTimeoutMs`, `reconnect`, `shouldReconnect`.
- */
-export const DEFAULTS = {
+import type { ResolvedClientOptions } from './client-options.ts';
+import type { BufferDefaults, ResolvedSubscribeOptions } from './subscribe-options.ts';
+
+/** Defaults of `ClientOptions`, but for `reconnect` and `shouldReconnect`, which are functions and stand in `client-options.ts`. */
+export const DEFAULTS: Omit<ResolvedClientOptions, 'reconnect' | 'shouldReconnect'> = {
+  // The broker and who we are ------------------------------------------------------------------------------------------
+  /** There is none: this option has to be given. */
+  brokers: [],
+  dial: undefined,
+  tls: undefined,
+  clientId: undefined,
+  username: undefined,
+  password: undefined,
+  prepareConnect: undefined,
+  authenticator: undefined,
+  userProperties: Object.freeze([]),
+  will: undefined,
+
   // Session ------------------------------------------------------------------------------------------------------------
+  cleanStart: undefined,
   cleanStartOnReconnect: false,
+  /** Seconds a broker keeps the session after the connection is gone: long enough for a restart of either side. */
+  sessionExpiryInterval: 300,
+  store: undefined,
   /** Nothing is given up without the user asking for it. */
   sessionLoss: 'republish',
   resumeWithoutState: false,
@@ -18,6 +35,7 @@ export const DEFAULTS = {
    * than anybody wants to hold; a few hundred throttle a fast consumer over a slow link.
    */
   receiveMaximum: 1024,
+  maximumPacketSize: undefined,
   /** No alias, so no table a broker can grow (§3.1.2.11.5). */
   topicAliasMaximum: 0,
   outboundTopicAliases: false,
@@ -30,12 +48,15 @@ export const DEFAULTS = {
   /** Seconds. Short enough for the NAT tables of home routers and mobile networks, which forget after 60 and more. */
   keepAlive: 30,
   connectTimeoutMs: 10_000,
+  pingTimeoutMs: undefined,
   /** Enough for a DISCONNECT to leave over a mobile network, short enough for a program that wants to end. */
   disconnectTimeoutMs: 500,
   ackStallMs: 30_000,
   unmatchedHoldMs: 10_000,
 
   // Reconnect ----------------------------------------------------------------------------------------------------------
+  /** A client that stops by itself has to be told so. */
+  maximumReconnectAttempts: Number.POSITIVE_INFINITY,
   retryInitialConnect: false,
   followServerRedirects: false,
 
@@ -48,7 +69,7 @@ export const DEFAULTS = {
   writeHighWaterMark: 1_048_576,
   writeOverflow: 'wait',
   qosDowngrade: false,
-  poolRouting: 'roundRobin',
+  publisherPool: undefined,
 
   // Subscriptions ------------------------------------------------------------------------------------------------------
   /** Messages. */
@@ -59,23 +80,27 @@ export const DEFAULTS = {
   overflow: 'dropNewest',
 
   // Observing ----------------------------------------------------------------------------------------------------------
+  logger: undefined,
   stats: false,
-} as const;
+};
 
-/** A client that stops by itself has to be told so. */
-export const MAXIMUM_RECONNECT_ATTEMPTS: number = Number.POSITIVE_INFINITY;
-
-/** Seconds a broker keeps the session after the connection is gone: long enough for a restart of either side. */
-export const SESSION_EXPIRY_INTERVAL = 300;
-
-/** The same with a store, where the client itself may be gone for a while: a week. */
+/** Seconds. The default of `sessionExpiryInterval` with a store, where the client itself may be gone for a while: a week. */
 export const SESSION_EXPIRY_INTERVAL_WITH_STORE = 604_800;
+
+export const POOL_DEFAULTS = { routing: 'roundRobin' } as const;
 
 /** Defaults of one filter; all of them the zero of the SUBSCRIBE options byte (§3.8.3.1). */
 export const FILTER_DEFAULTS = { qos: 0, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const;
 
 /** Defaults of one subscription beside the buffer bounds, which come from the client. */
-export const SUBSCRIPTION_DEFAULTS = { ack: 'auto', concurrency: 1, onHandlerError: 'refuse' } as const;
+export const SUBSCRIPTION_DEFAULTS: Omit<ResolvedSubscribeOptions, keyof BufferDefaults> = {
+  ack: 'auto',
+  onDrop: undefined,
+  userProperties: Object.freeze([]),
+  signal: undefined,
+  concurrency: 1,
+  onHandlerError: 'refuse',
+};
 
 /** Defaults of a request. Milliseconds; at QoS 0, so that a handler can await a request (head of line, reliability.md). */
 export const REQUEST_DEFAULTS = { timeoutMs: 30_000, responseQos: 0 } as const;

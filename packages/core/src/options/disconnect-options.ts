@@ -6,18 +6,16 @@ import type { DisconnectOptions } from '../api/options.ts';
 import { hexByte } from '../api/reason-codes.ts';
 import { mqttError } from '../errors.ts';
 import {
-  checkDuration,
-  checkInteger,
-  checkKnownKeys,
-  checkObject,
+  checkOptions,
   checkSignal,
   checkString,
   checkUserProperties,
-  given,
   invalidOption,
   MAXIMUM_UINT32,
   shown,
 } from './check.ts';
+import { duration, integer, resolveOptions } from './rules.ts';
+import type { Rules } from './rules.ts';
 
 /** `DisconnectOptions` with every default filled in. */
 export interface ResolvedDisconnectOptions {
@@ -29,16 +27,6 @@ export interface ResolvedDisconnectOptions {
   readonly drainTimeoutMs: number;
   readonly signal: AbortSignal | undefined;
 }
-
-const DISCONNECT_KEYS: Readonly<Record<keyof DisconnectOptions, true>> = {
-  reasonCode: true,
-  reasonString: true,
-  sessionExpiryInterval: true,
-  userProperties: true,
-  drainTimeoutMs: true,
-  signal: true,
-};
-const KNOWN_KEYS: ReadonlySet<string> = new Set(Object.keys(DISCONNECT_KEYS));
 
 /** The codes a client may put into DISCONNECT (table 3-10 of §3.14.2.1) [MQTT-3.14.2-1]. */
 const CLIENT_REASON_CODES: ReadonlySet<number> = new Set([
@@ -54,6 +42,16 @@ const NORMAL: ResolvedDisconnectOptions = Object.freeze({
   signal: undefined,
 });
 
+const RULES: Rules<DisconnectOptions, ResolvedDisconnectOptions> = {
+  reasonCode: checkReasonCode,
+  reasonString: checkString,
+  sessionExpiryInterval: integer(0, MAXIMUM_UINT32),
+  userProperties: checkUserProperties,
+  drainTimeoutMs: duration(0),
+  signal: checkSignal,
+};
+const KNOWN_KEYS = Object.keys(RULES);
+
 /**
  * @param connectExpiryInterval - The Session Expiry Interval of CONNECT, in seconds.
  * @throws MqttError `INVALID_OPTION`, `FIELD_TOO_LONG`; `INVALID_SESSION_EXPIRY` when CONNECT said 0 and this does not
@@ -65,18 +63,16 @@ export function resolveDisconnectOptions(
   connectExpiryInterval: number,
 ): ResolvedDisconnectOptions {
   if (options === undefined) return NORMAL;
-  checkObject(options, 'DisconnectOptions');
-  checkKnownKeys(options, KNOWN_KEYS, 'DisconnectOptions');
-  const { reasonString, sessionExpiryInterval } = options;
-  return {
-    reasonCode: checkReasonCode(given(options.reasonCode, NORMAL.reasonCode)),
-    reasonString: reasonString === undefined ? undefined : checkString(reasonString, 'reasonString'),
-    sessionExpiryInterval:
-      sessionExpiryInterval === undefined ? undefined : checkExpiry(sessionExpiryInterval, connectExpiryInterval),
-    userProperties: checkUserProperties(given(options.userProperties, []), 'userProperties'),
-    drainTimeoutMs: checkDuration(given(options.drainTimeoutMs, NORMAL.drainTimeoutMs), 'drainTimeoutMs', 0),
-    signal: checkSignal(options.signal),
-  };
+  checkOptions(options, 'DisconnectOptions', KNOWN_KEYS);
+  const resolved = resolveOptions<DisconnectOptions, ResolvedDisconnectOptions>(options, RULES, NORMAL);
+  const { sessionExpiryInterval } = resolved;
+  if (sessionExpiryInterval !== undefined && sessionExpiryInterval !== 0 && connectExpiryInterval === 0) {
+    throw mqttError(
+      'INVALID_SESSION_EXPIRY',
+      `sessionExpiryInterval cannot become ${sessionExpiryInterval} at DISCONNECT: the session was opened with 0 and ends with its connection`,
+    );
+  }
+  return resolved;
 }
 
 function checkReasonCode(reasonCode: unknown): number {
@@ -85,15 +81,4 @@ function checkReasonCode(reasonCode: unknown): number {
   throw invalidOption(
     `reasonCode ${code} is not one a client may send in DISCONNECT; usual are 0x00, and 0x04 to have the will sent`,
   );
-}
-
-function checkExpiry(sessionExpiryInterval: unknown, connectExpiryInterval: number): number {
-  const seconds = checkInteger(sessionExpiryInterval, 'sessionExpiryInterval', 0, MAXIMUM_UINT32);
-  if (seconds !== 0 && connectExpiryInterval === 0) {
-    throw mqttError(
-      'INVALID_SESSION_EXPIRY',
-      `sessionExpiryInterval cannot become ${seconds} at DISCONNECT: the session was opened with 0 and ends with its connection`,
-    );
-  }
-  return seconds;
 }

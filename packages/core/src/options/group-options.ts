@@ -4,9 +4,9 @@ import type { GroupMember, GroupOptions } from '../api/group.ts';
 import {
   checkBoolean,
   checkInteger,
-  checkKnownKeys,
   checkObject,
   checkOneOf,
+  checkOptions,
   checkString,
   invalidOption,
 } from './check.ts';
@@ -19,18 +19,12 @@ export interface ResolvedGroupOptions {
   readonly sequentialLifecycle: boolean;
 }
 
-const OPTION_KEYS: ReadonlySet<string> = new Set<keyof GroupOptions>([
-  'shared',
-  'publishPolicy',
-  'success',
-  'sequentialLifecycle',
-]);
-const MEMBER_KEYS: ReadonlySet<string> = new Set<keyof GroupMember>(['name', 'brokers', 'options']);
+const OPTION_KEYS: readonly (keyof GroupOptions)[] = ['shared', 'publishPolicy', 'success', 'sequentialLifecycle'];
+const MEMBER_KEYS: readonly (keyof GroupMember)[] = ['name', 'brokers', 'options'];
 
 /** @throws MqttError `INVALID_OPTION` */
 export function resolveGroupOptions(options: GroupOptions = {}, members: readonly GroupMember[]): ResolvedGroupOptions {
-  checkObject(options, 'GroupOptions');
-  checkKnownKeys(options, OPTION_KEYS, 'GroupOptions');
+  checkOptions(options, 'GroupOptions', OPTION_KEYS);
   checkClientOptions(options.shared, 'shared');
   return {
     shared: { ...options.shared },
@@ -52,8 +46,7 @@ export function resolveGroupMembers(
   if (!Array.isArray(given) || given.length === 0) throw invalidOption('A group needs at least one member');
   const names = new Set<string>();
   return members.map((member, index) => {
-    checkObject(member, 'GroupMember');
-    checkKnownKeys(member, MEMBER_KEYS, 'GroupMember');
+    checkOptions(member, 'GroupMember', MEMBER_KEYS);
     checkClientOptions(member.options, 'options of a GroupMember');
     const name = checkString(member.name ?? `member-${index + 1}`, 'name');
     if (names.has(name)) throw invalidOption(`Two members are named "${name}"`);
@@ -73,7 +66,6 @@ function checkClientOptions(options: GroupOptions['shared'], name: string): void
 function neededSuccesses(success: NonNullable<GroupOptions['success']>, members: number): number {
   if (success === 'all') return members;
   if (success === 'any') return 1;
-  checkObject(success, 'success');
-  checkKnownKeys(success, new Set(['quorum']), 'success');
+  checkOptions(success, 'success', ['quorum']);
   return checkInteger(success.quorum, 'success.quorum', 1, members);
 }

@@ -3,7 +3,7 @@
 import type { QoS } from '@mqttv5/wire';
 
 import type { PublishOptions, RequestOptions } from '../api/publish.ts';
-import { checkDuration, checkKnownKeys, checkObject, checkOneOf, given } from './check.ts';
+import { checkDuration, checkOneOf, checkOptions, given } from './check.ts';
 import { REQUEST_DEFAULTS } from './defaults.ts';
 import { KNOWN_PUBLISH_KEYS } from './publish-options.ts';
 
@@ -16,16 +16,13 @@ export interface ResolvedRequestOptions {
 }
 
 /** Response Topic and Correlation Data are the request's own business. */
-const KNOWN_KEYS: ReadonlySet<string> = new Set(
-  [...KNOWN_PUBLISH_KEYS, 'timeoutMs', 'responseQos'].filter(
-    (key) => key !== 'responseTopic' && key !== 'correlationData',
-  ),
+const KNOWN_KEYS = [...KNOWN_PUBLISH_KEYS, 'timeoutMs', 'responseQos'].filter(
+  (key) => key !== 'responseTopic' && key !== 'correlationData',
 );
 
 /** @throws MqttError `INVALID_OPTION` */
 export function resolveRequestOptions(options: RequestOptions = {}): ResolvedRequestOptions {
-  checkObject(options, 'RequestOptions');
-  checkKnownKeys(options, KNOWN_KEYS, 'RequestOptions');
+  checkOptions(options, 'RequestOptions', KNOWN_KEYS);
   const { timeoutMs, responseQos, ...publish } = options;
   return {
     timeoutMs:

@@ -8,11 +8,9 @@ import { mqttError } from '../errors.ts';
 import type { PlainMqttError } from '../errors.ts';
 import {
   checkBoolean,
-  checkCount,
   checkFunction,
-  checkKnownKeys,
   checkObject,
-  checkOneOf,
+  checkOptions,
   checkSignal,
   checkUserProperties,
   fieldTooLong,
@@ -23,6 +21,8 @@ import {
   utf8Length,
 } from './check.ts';
 import { FILTER_DEFAULTS, SUBSCRIPTION_DEFAULTS } from './defaults.ts';
+import { count, oneOf, resolveOptions } from './rules.ts';
+import type { Rules } from './rules.ts';
 
 /** A `TopicFilter` with every option decided. Frozen. */
 export interface ResolvedFilter {
@@ -56,32 +56,36 @@ export interface BufferDefaults {
   readonly overflow: 'dropNewest' | 'dropOldest' | 'pause';
 }
 
-const FILTER_OPTION_KEYS: readonly (keyof FilterOptions)[] = ['qos', 'noLocal', 'retainAsPublished', 'retainHandling'];
-const KNOWN_FILTER_KEYS: ReadonlySet<string> = new Set(['filter', ...FILTER_OPTION_KEYS]);
-/** What a topic template, or a copy of one with options of its own, has beside its filter. */
-const KNOWN_TEMPLATE_KEYS: ReadonlySet<string> = new Set([...KNOWN_FILTER_KEYS, 'pattern', 'format', 'match']);
+/** What is decided for each filter. */
+type FilterSettings = Omit<ResolvedFilter, 'filter'>;
 
-const STREAM_KEYS: Readonly<Record<keyof SubscribeOptions, true>> = {
-  qos: true,
-  noLocal: true,
-  retainAsPublished: true,
-  retainHandling: true,
-  bufferSize: true,
-  bufferBytes: true,
-  overflow: true,
-  ack: true,
-  onDrop: true,
-  userProperties: true,
-  signal: true,
+const FILTER_RULES: Rules<FilterOptions, FilterSettings> = {
+  qos: oneOf(0, 1, 2),
+  noLocal: checkBoolean,
+  retainAsPublished: checkBoolean,
+  retainHandling: oneOf(0, 1, 2),
 };
-const CALLBACK_KEYS: Readonly<Record<keyof CallbackOptions, true>> = {
-  ...STREAM_KEYS,
-  concurrency: true,
-  onHandlerError: true,
+const STREAM_RULES: Rules<SubscribeOptions, Omit<ResolvedSubscribeOptions, keyof typeof HANDLER_RULES>> = {
+  bufferSize: count(1),
+  bufferBytes: count(1),
+  overflow: oneOf('dropNewest', 'dropOldest', 'pause'),
+  ack: oneOf('auto', 'manual', 'onReceipt'),
+  onDrop: checkFunction,
+  userProperties: checkUserProperties,
+  signal: checkSignal,
 };
-const KNOWN_STREAM_KEYS: ReadonlySet<string> = new Set(Object.keys(STREAM_KEYS));
+const HANDLER_RULES = {
+  concurrency: count(1),
+  onHandlerError: oneOf('refuse', 'hold'),
+};
+const RULES: Rules<CallbackOptions, ResolvedSubscribeOptions> = { ...STREAM_RULES, ...HANDLER_RULES };
+
+const FILTER_KEYS = ['filter', ...Object.keys(FILTER_RULES)];
+/** What a topic template, or a copy of one with options of its own, has beside its filter. */
+const TEMPLATE_KEYS = [...FILTER_KEYS, 'pattern', 'format', 'match'];
+const STREAM_KEYS = [...Object.keys(FILTER_RULES), ...Object.keys(STREAM_RULES)];
 /** `handler` is how `declare` takes one. */
-const KNOWN_CALLBACK_KEYS: ReadonlySet<string> = new Set([...Object.keys(CALLBACK_KEYS), 'handler']);
+const CALLBACK_KEYS = [...STREAM_KEYS, ...Object.keys(HANDLER_RULES), 'handler'];
 
 /**
  * The filters of one call, each with all its options: its own, else those of the call, else the defaults.
@@ -118,23 +122,17 @@ export function resolveSubscribeOptions(
   shape: 'stream' | 'callback',
 ): ResolvedSubscribeOptions {
   const values = given<CallbackOptions>(options, {});
-  checkObject(values, 'SubscribeOptions');
-  if (shape === 'callback') checkKnownKeys(values, KNOWN_CALLBACK_KEYS, 'CallbackOptions');
-  else checkStreamKeys(values);
-  return Object.freeze({
-    bufferSize: checkCount(given(values.bufferSize, defaults.bufferSize), 'bufferSize', 1),
-    bufferBytes: checkCount(given(values.bufferBytes, defaults.bufferBytes), 'bufferBytes', 1),
-    overflow: checkOneOf(given(values.overflow, defaults.overflow), 'overflow', ['dropNewest', 'dropOldest', 'pause']),
-    ack: checkOneOf(given(values.ack, SUBSCRIPTION_DEFAULTS.ack), 'ack', ['auto', 'manual', 'onReceipt']),
-    onDrop: values.onDrop === undefined ? undefined : checkFunction(values.onDrop, 'onDrop'),
-    userProperties: checkUserProperties(given(values.userProperties, []), 'userProperties'),
-    signal: checkSignal(values.signal),
-    concurrency: checkCount(given(values.concurrency, SUBSCRIPTION_DEFAULTS.concurrency), 'concurrency', 1),
-    onHandlerError: checkOneOf(given(values.onHandlerError, SUBSCRIPTION_DEFAULTS.onHandlerError), 'onHandlerError', [
-      'refuse',
-      'hold',
-    ]),
-  });
+  if (shape === 'callback') checkOptions(values, 'CallbackOptions', CALLBACK_KEYS);
+  else checkStreamOptions(values);
+  const { bufferSize, bufferBytes, overflow } = defaults;
+  return Object.freeze(
+    resolveOptions<CallbackOptions, ResolvedSubscribeOptions>(values, RULES, {
+      ...SUBSCRIPTION_DEFAULTS,
+      bufferSize,
+      bufferBytes,
+      overflow,
+    }),
+  );
 }
 
 /** The handler of a callback subscription. @throws MqttError `INVALID_OPTION` */
@@ -142,28 +140,29 @@ export function checkHandler<H>(handler: H): H {
   return checkFunction(handler, 'handler');
 }
 
-function checkStreamKeys(options: CallbackOptions): void {
+function checkStreamOptions(options: CallbackOptions): void {
+  checkObject(options, 'SubscribeOptions');
   for (const key in options) {
-    if (Object.hasOwn(CALLBACK_KEYS, key) && !KNOWN_STREAM_KEYS.has(key)) {
+    if (Object.hasOwn(HANDLER_RULES, key)) {
       throw invalidOption(`${key} is for subscriptions with a handler: a stream has none`);
     }
   }
-  checkKnownKeys(options, KNOWN_STREAM_KEYS, 'SubscribeOptions');
+  checkOptions(options, 'SubscribeOptions', STREAM_KEYS);
 }
 
-function normalizeFilter(entry: unknown, callOptions: Omit<ResolvedFilter, 'filter'>): ResolvedFilter {
+function normalizeFilter(entry: unknown, callOptions: FilterSettings): ResolvedFilter {
   if (typeof entry === 'string') return finishFilter(entry, callOptions);
   if (typeof entry !== 'object' || entry === null || !('filter' in entry)) {
     throw invalidTopic(`A topic filter must be a string or an object with \`filter\`, not ${shown(entry)}`);
   }
   const isTemplate = 'match' in entry && typeof entry.match === 'function';
-  checkKnownKeys(entry, isTemplate ? KNOWN_TEMPLATE_KEYS : KNOWN_FILTER_KEYS, 'TopicFilter');
+  checkOptions(entry, 'TopicFilter', isTemplate ? TEMPLATE_KEYS : FILTER_KEYS);
   if (typeof entry.filter !== 'string') throw invalidTopic(`filter must be a string, not ${shown(entry.filter)}`);
   // Each of its fields is checked there.
   return finishFilter(entry.filter, resolveFilterOptions(entry as FilterOptions, callOptions, shown(entry.filter)));
 }
 
-function finishFilter(filter: string, options: Omit<ResolvedFilter, 'filter'>): ResolvedFilter {
+function finishFilter(filter: string, options: FilterSettings): ResolvedFilter {
   const bytes = utf8Length(filter);
   if (bytes > MAXIMUM_FIELD_BYTES) throw fieldTooLong('The topic filter', bytes);
   if (bytes < 0 || !isValidTopicFilter(filter))
@@ -174,24 +173,8 @@ function finishFilter(filter: string, options: Omit<ResolvedFilter, 'filter'>): 
   return Object.freeze({ ...options, filter });
 }
 
-function resolveFilterOptions(
-  options: FilterOptions,
-  defaults: Omit<ResolvedFilter, 'filter'>,
-  of: string,
-): Omit<ResolvedFilter, 'filter'> {
-  return {
-    qos: checkOneOf(given(options.qos, defaults.qos), `qos of ${of}`, [0, 1, 2]),
-    noLocal: checkBoolean(given(options.noLocal, defaults.noLocal), `noLocal of ${of}`),
-    retainAsPublished: checkBoolean(
-      given(options.retainAsPublished, defaults.retainAsPublished),
-      `retainAsPublished of ${of}`,
-    ),
-    retainHandling: checkOneOf(
-      given(options.retainHandling, defaults.retainHandling),
-      `retainHandling of ${of}`,
-      [0, 1, 2],
-    ),
-  };
+function resolveFilterOptions(options: FilterOptions, defaults: FilterSettings, of: string): FilterSettings {
+  return resolveOptions<FilterOptions, FilterSettings>(options, FILTER_RULES, defaults, (key) => `${key} of ${of}`);
 }
 
 function whyNot(filter: string): string {

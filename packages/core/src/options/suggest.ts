@@ -59,7 +59,7 @@ const FOREIGN_NAMES: Readonly<Record<string, string>> = {
 };
 
 /** The known name that was probably meant, or undefined when nothing is near. */
-export function suggestName(unknown: string, known: Iterable<string>): string | undefined {
+export function suggestName(unknown: string, known: readonly string[]): string | undefined {
   const names = [...known];
   const foreign = Object.hasOwn(FOREIGN_NAMES, unknown) ? FOREIGN_NAMES[unknown] : undefined;
   if (foreign !== undefined && names.includes(foreign)) return foreign;

@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { TlsOptions } from '../api/options.ts';
-import { checkBoolean, checkKnownKeys, checkObject, checkOneOf, invalidOption, isBytes, shown } from './check.ts';
+import { checkBoolean, checkOptions, invalidOption, isBytes, shown } from './check.ts';
+import { oneOf, resolveOptions } from './rules.ts';
+import type { Rules } from './rules.ts';
 
-const TLS_KEYS: Readonly<Record<keyof TlsOptions, true>> = {
-  ca: true,
-  cert: true,
-  key: true,
-  pfx: true,
-  passphrase: true,
-  servername: true,
-  alpnProtocols: true,
-  minVersion: true,
-  ciphers: true,
-  rejectUnauthorized: true,
+const RULES: Rules<TlsOptions, TlsOptions> = {
+  ca: checkCertificates,
+  cert: checkCertificates,
+  key: checkPem,
+  pfx: checkPem,
+  passphrase: checkText,
+  servername: checkText,
+  alpnProtocols: checkProtocols,
+  minVersion: oneOf('TLSv1.2', 'TLSv1.3'),
+  ciphers: checkText,
+  rejectUnauthorized: checkBoolean,
 };
-const KNOWN_KEYS: ReadonlySet<string> = new Set(Object.keys(TLS_KEYS));
 
 /**
  * TLS settings, checked for shape; what a certificate is worth shows in the handshake. An unknown key is refused rather than
@@ -24,24 +25,8 @@ const KNOWN_KEYS: ReadonlySet<string> = new Set(Object.keys(TLS_KEYS));
  * @throws MqttError `INVALID_OPTION`
  */
 export function resolveTlsOptions(tls: TlsOptions): TlsOptions {
-  checkObject(tls, 'tls');
-  checkKnownKeys(tls, KNOWN_KEYS, 'tls');
-  const resolved: TlsOptions = {};
-  if (tls.ca !== undefined) resolved.ca = checkCertificates(tls.ca, 'tls.ca');
-  if (tls.cert !== undefined) resolved.cert = checkCertificates(tls.cert, 'tls.cert');
-  if (tls.key !== undefined) resolved.key = checkPem(tls.key, 'tls.key');
-  if (tls.pfx !== undefined) resolved.pfx = checkPem(tls.pfx, 'tls.pfx');
-  if (tls.passphrase !== undefined) resolved.passphrase = checkText(tls.passphrase, 'tls.passphrase');
-  if (tls.servername !== undefined) resolved.servername = checkText(tls.servername, 'tls.servername');
-  if (tls.alpnProtocols !== undefined) resolved.alpnProtocols = checkProtocols(tls.alpnProtocols);
-  if (tls.minVersion !== undefined) {
-    resolved.minVersion = checkOneOf(tls.minVersion, 'tls.minVersion', ['TLSv1.2', 'TLSv1.3']);
-  }
-  if (tls.ciphers !== undefined) resolved.ciphers = checkText(tls.ciphers, 'tls.ciphers');
-  if (tls.rejectUnauthorized !== undefined) {
-    resolved.rejectUnauthorized = checkBoolean(tls.rejectUnauthorized, 'tls.rejectUnauthorized');
-  }
-  return Object.freeze(resolved);
+  checkOptions(tls, 'tls', Object.keys(RULES));
+  return Object.freeze(resolveOptions<TlsOptions, TlsOptions>(tls, RULES, {}, (key) => `tls.${key}`));
 }
 
 type Pem = string | Uint8Array;

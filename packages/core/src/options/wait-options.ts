@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { WaitOptions } from '../api/common.ts';
-import { checkKnownKeys, checkObject, checkSignal } from './check.ts';
-
-const KNOWN_KEYS: ReadonlySet<string> = new Set<keyof WaitOptions>(['signal']);
+import { checkOptions, checkSignal } from './check.ts';
 
 /**
  * The signal of an operation that takes nothing else.
@@ -12,7 +10,6 @@ const KNOWN_KEYS: ReadonlySet<string> = new Set<keyof WaitOptions>(['signal']);
  */
 export function resolveWaitOptions(options: WaitOptions | undefined, owner = 'options'): AbortSignal | undefined {
   if (options === undefined) return undefined;
-  checkObject(options, owner);
-  checkKnownKeys(options, KNOWN_KEYS, owner);
+  checkOptions(options, owner, ['signal']);
   return checkSignal(options.signal);
 }

@@ -12,9 +12,8 @@ import {
   checkDuration,
   checkFunction,
   checkInteger,
-  checkKnownKeys,
-  checkObject,
   checkOneOf,
+  checkOptions,
   checkSignal,
   checkString,
   given,
@@ -48,17 +47,16 @@ const QUEUE_KEYS: Readonly<Record<keyof QueueOptions, true>> = {
   retryBackoff: true,
   idempotencyKey: true,
 };
-const KNOWN_QUEUE_KEYS: ReadonlySet<string> = new Set(Object.keys(QUEUE_KEYS));
-const KNOWN_KEYS: ReadonlySet<string> = new Set([...KNOWN_PUBLISH_KEYS, 'id']);
+const KNOWN_QUEUE_KEYS = Object.keys(QUEUE_KEYS);
+const KNOWN_KEYS = [...KNOWN_PUBLISH_KEYS, 'id'];
 
 /** More would not fit into what the client accepts (`maximumQueuedPublishes`). */
 const LARGEST_WINDOW = 65_000;
 
 /** @throws MqttError `INVALID_OPTION` */
 export function resolveQueueOptions(options: QueueOptions | undefined): ResolvedQueueOptions {
-  if (options !== undefined) checkObject(options, 'QueueOptions');
-  const checked = options ?? {};
-  checkKnownKeys(checked, KNOWN_QUEUE_KEYS, 'QueueOptions');
+  const checked = given<QueueOptions>(options, {});
+  checkOptions(checked, 'QueueOptions', KNOWN_QUEUE_KEYS);
   const { ttlMs, onDeadLetter } = checked;
   return {
     window: checkInteger(given(checked.window, 32), 'window', 1, LARGEST_WINDOW),
@@ -119,10 +117,7 @@ function checkedEntry(
   { ttlMs, idempotencyKey }: ResolvedQueueOptions,
   now: number,
 ): NewEntry {
-  if (options !== undefined) {
-    checkObject(options, 'QueuePublishOptions');
-    checkKnownKeys(options, KNOWN_KEYS, 'QueuePublishOptions');
-  }
+  if (options !== undefined) checkOptions(options, 'QueuePublishOptions', KNOWN_KEYS);
   const { id: givenId, signal, ...publishOptions } = options ?? {};
   checkSignal(signal);
   const qos = checkedQoS(publishOptions.qos);

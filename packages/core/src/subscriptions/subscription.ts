@@ -2,14 +2,12 @@
 
 import type { WaitOptions } from '../api/common.ts';
 import type { Message, Subscription } from '../api/receive.ts';
-import { checkCount, checkKnownKeys, checkObject } from '../options/check.ts';
+import { checkCount, checkOptions } from '../options/check.ts';
 import { resolveWaitOptions } from '../options/wait-options.ts';
 import { orAborted } from './abortable.ts';
 import { LocalSubscription } from './local-subscription.ts';
 import type { ReceivedMessage } from './message.ts';
 import { BatchLoop, type Consumer, MessageLoop, type StreamReader } from './stream-loops.ts';
-
-const KNOWN_BATCH_KEYS: ReadonlySet<string> = new Set(['maximum']);
 
 /** A subscription as a stream and as a queue. Loops and `receive()` calls compete: each message goes to one of them. @internal */
 export class StreamSubscription extends LocalSubscription implements Subscription, StreamReader {
@@ -159,7 +157,6 @@ export class StreamSubscription extends LocalSubscription implements Subscriptio
 
 function batchMaximum(options: { maximum?: number | undefined } | undefined): number {
   if (options === undefined) return Number.POSITIVE_INFINITY;
-  checkObject(options, 'options of batches()');
-  checkKnownKeys(options, KNOWN_BATCH_KEYS, 'options of batches()');
+  checkOptions(options, 'options of batches()', ['maximum']);
   return checkCount(options.maximum ?? Number.POSITIVE_INFINITY, 'maximum', 1);
 }
