@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { isBytes } from '@mqttv5/wire/client-side';
 import type { SessionOperation, SessionStore } from './api/store.ts';
 import { StoreError } from './errors.ts';
-import { isBytes } from './options/check.ts';
 
 /**
  * Session state in memory: survives the client object, not the process.

@@ -61,5 +61,10 @@ test('what only a client sends is named in the refusal', () => {
 test('a PUBLISH comes as a view', () => {
   const view = outcome(new ServerPacketDecoder({}), PUBLISH);
   expect(view).toBeInstanceOf(PublishView);
-  expect(view).toMatchObject({ topicName: 'a', qos: 1, packetIdentifier: 7, properties: { contentType: 'text/plain' } });
+  expect(view).toMatchObject({
+    topicName: 'a',
+    qos: 1,
+    packetIdentifier: 7,
+    properties: { contentType: 'text/plain' },
+  });
 });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// For the client, and no public API: what it needs of a decoder and no more. A program that imports this from its own entry point
-// is without the readers of what clients send.
+// For the client, and no public API: what it needs of a decoder and no more, so that a program which imports this is without the
+// readers of what clients send; and the measures that its own checks share with the encoder.
 
 import type { PlainPacket } from './packets/codec.ts';
 import { makeView, type PublishView } from './packets/publish-view.ts';
@@ -9,6 +9,9 @@ import { OF_SERVER } from './packets/readers.ts';
 import { SERVER } from './sides.ts';
 import { StreamDecoder, type StreamOptions } from './stream-decoder.ts';
 
+export { isBytes } from './fields.ts';
+export { NUL, utf8Length } from './utf8.ts';
+export { variableByteIntegerLength } from './variable-byte-integer.ts';
 export type { StreamOptions };
 
 /** As `Decoder` with `from: "server"` and `nextView`. */

@@ -94,7 +94,7 @@ export function decodeUtf8(bytes: Uint8Array, start: number, end: number, kind: 
 }
 
 /** Results of {@link utf8Length} for strings that may not be on the wire. */
-const NUL = -1;
+export const NUL = -1;
 const LONE_SURROGATE = -2;
 
 /** Bytes of `value` as UTF-8, or a negative number when it contains U+0000 or a lone surrogate. */

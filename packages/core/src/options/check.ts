@@ -5,6 +5,7 @@
 
 import { isValidTopicName } from '@mqttv5/wire';
 import type { Bytes, UserProperties } from '@mqttv5/wire';
+import { isBytes, NUL, utf8Length } from '@mqttv5/wire/client-side';
 
 import type { UserPropertiesInit } from '../api/common.ts';
 import type { PlainMqttError } from '../errors.ts';
@@ -137,8 +138,8 @@ export function checkSignal(value: AbortSignal | undefined): AbortSignal | undef
 export function checkString(value: unknown, name: string): string {
   if (typeof value !== 'string') throw invalidOption(`${name} must be a string, not ${shown(value)}`);
   const bytes = utf8Length(value);
-  if (bytes === LONE_SURROGATE) throw invalidOption(`${name} has a lone surrogate, which UTF-8 cannot carry`);
-  if (bytes === NULL_CHARACTER) throw invalidOption(`${name} has the character U+0000, which MQTT forbids`);
+  if (bytes === NUL) throw invalidOption(`${name} has the character U+0000, which MQTT forbids`);
+  if (bytes < 0) throw invalidOption(`${name} has a lone surrogate, which UTF-8 cannot carry`);
   if (bytes > MAXIMUM_FIELD_BYTES) throw fieldTooLong(name, bytes);
   return value;
 }
@@ -182,39 +183,8 @@ export function checkUserProperties(value: UserPropertiesInit | undefined, name:
   );
 }
 
-/** Also true for a Uint8Array of another realm, which `instanceof` does not know. */
-export function isBytes(value: unknown): value is Uint8Array {
-  return value instanceof Uint8Array || Object.prototype.toString.call(value) === '[object Uint8Array]';
-}
-
 export function fieldTooLong(name: string, bytes: number): PlainMqttError {
   return mqttError('FIELD_TOO_LONG', `${name} has ${bytes} bytes; MQTT allows ${MAXIMUM_FIELD_BYTES}`);
-}
-
-/** `utf8Length` of a string with a lone surrogate, and of one with U+0000. */
-const LONE_SURROGATE = -1;
-const NULL_CHARACTER = -2;
-
-/** Bytes of `text` in UTF-8, without encoding it; negative when MQTT forbids it (§1.5.4). */
-export function utf8Length(text: string): number {
-  let bytes = text.length;
-  for (let index = 0; index < text.length; index++) {
-    const unit = text.charCodeAt(index);
-    if (unit < 0x80) {
-      if (unit === 0) return NULL_CHARACTER;
-    } else if (unit < 0x800) {
-      bytes += 1;
-    } else if (unit < 0xd800 || unit > 0xdfff) {
-      bytes += 2;
-    } else {
-      // A pair has two units and four bytes.
-      const low = text.charCodeAt(index + 1);
-      if (unit > 0xdbff || !(low >= 0xdc00 && low <= 0xdfff)) return LONE_SURROGATE;
-      bytes += 2;
-      index++;
-    }
-  }
-  return bytes;
 }
 
 function alternatives(allowed: readonly (string | number)[]): string {

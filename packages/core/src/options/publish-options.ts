@@ -5,6 +5,7 @@
 
 import { isValidTopicName } from '@mqttv5/wire';
 import type { PublishProperties } from '@mqttv5/wire';
+import { isBytes, utf8Length } from '@mqttv5/wire/client-side';
 
 import type { Payload } from '../api/common.ts';
 import type { PublishOptions } from '../api/publish.ts';
@@ -21,13 +22,11 @@ import {
   checkUserProperties,
   fieldTooLong,
   invalidOption,
-  isBytes,
   MAXIMUM_FIELD_BYTES,
   MAXIMUM_UINT16,
   MAXIMUM_UINT32,
   shown,
   unknownKey,
-  utf8Length,
 } from './check.ts';
 import { TopicCache } from './topic-cache.ts';
 

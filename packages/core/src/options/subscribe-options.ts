@@ -2,6 +2,7 @@
 
 import { isValidTopicFilter } from '@mqttv5/wire';
 import type { QoS, RetainHandling, UserProperties } from '@mqttv5/wire';
+import { utf8Length } from '@mqttv5/wire/client-side';
 
 import type { CallbackOptions, FilterOptions, Filters, Message, SubscribeOptions } from '../api/receive.ts';
 import { mqttError } from '../errors.ts';
@@ -18,7 +19,6 @@ import {
   invalidOption,
   MAXIMUM_FIELD_BYTES,
   shown,
-  utf8Length,
 } from './check.ts';
 import { FILTER_DEFAULTS, SUBSCRIPTION_DEFAULTS } from './defaults.ts';
 import { count, oneOf, resolveOptions } from './rules.ts';

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { isBytes } from '@mqttv5/wire/client-side';
 import type { TlsOptions } from '../api/options.ts';
-import { checkBoolean, checkOptions, invalidOption, isBytes, shown } from './check.ts';
+import { checkBoolean, checkOptions, invalidOption, shown } from './check.ts';
 import { oneOf, resolveOptions } from './rules.ts';
 import type { Rules } from './rules.ts';
 

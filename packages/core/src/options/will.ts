@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { Will, WillProperties } from '@mqttv5/wire';
+import { isBytes } from '@mqttv5/wire/client-side';
 
 import type { WillOptions } from '../api/options.ts';
 import {
@@ -13,7 +14,6 @@ import {
   checkUserProperties,
   fieldTooLong,
   invalidOption,
-  isBytes,
   MAXIMUM_FIELD_BYTES,
   MAXIMUM_UINT32,
   shown,

@@ -2,7 +2,7 @@
 
 import type { UserProperties } from '@mqttv5/wire';
 
-import { utf8Length } from '../options/check.ts';
+import { utf8Length, variableByteIntegerLength } from '@mqttv5/wire/client-side';
 
 /** The largest a packet can be at all: Remaining Length of four bytes (§2.1.4). */
 const LARGEST_PACKET = 268_435_460;
@@ -58,15 +58,11 @@ export function splitFilters<T>(
 }
 
 function packetLength(remainingLength: number): number {
-  return 1 + varintLength(remainingLength) + remainingLength;
+  return 1 + variableByteIntegerLength(remainingLength) + remainingLength;
 }
 
 function propertiesLength({ subscriptionIdentifier, userProperties }: CommonProperties): number {
-  let length = subscriptionIdentifier === undefined ? 0 : 1 + varintLength(subscriptionIdentifier);
+  let length = subscriptionIdentifier === undefined ? 0 : 1 + variableByteIntegerLength(subscriptionIdentifier);
   for (const [name, value] of userProperties) length += 5 + utf8Length(name) + utf8Length(value);
-  return varintLength(length) + length;
-}
-
-function varintLength(value: number): number {
-  return value < 128 ? 1 : value < 16_384 ? 2 : value < 2_097_152 ? 3 : 4;
+  return variableByteIntegerLength(length) + length;
 }
