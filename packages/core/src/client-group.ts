@@ -16,6 +16,7 @@ import type {
   Subscription,
   SubscriptionHandle,
 } from './api/receive.ts';
+import { onAbort } from './abort.ts';
 import { Client } from './client.ts';
 import { type AnyMqttError, GroupError, isMqttError, joinErrors, mqttError } from './errors.ts';
 import { fnv1a } from './fnv1a.ts';
@@ -259,9 +260,7 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
     const done: { readonly value: T; readonly member: Member }[] = [];
     const failures: unknown[] = [];
     const over = new AbortController();
-    const abort = (): void => over.abort(signal?.reason);
-    signal?.addEventListener('abort', abort, { once: true });
-    if (signal?.aborted) abort();
+    const forget = onAbort(signal, (reason) => over.abort(reason));
     await this.#onEach(async (member) => {
       // One after the other means that the rest is not begun once one has failed.
       if (failures.length > 0 && this.#options.sequentialLifecycle) return;
@@ -274,7 +273,7 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
         over.abort(IN_VAIN);
       }
     });
-    signal?.removeEventListener('abort', abort);
+    forget();
     if (failures.length > 0) {
       await Promise.allSettled(done.map(({ value, member }) => undo(value, member)));
       throw joined(failures);

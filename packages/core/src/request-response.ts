@@ -10,7 +10,7 @@ import type { Client } from './client.ts';
 import type { Clock } from './clock.ts';
 import { type AnyMqttError, isMqttError, mqttError } from './errors.ts';
 import { type ResolvedRequestOptions, resolveRequestOptions } from './options/request-options.ts';
-import { orAborted } from './abort.ts';
+import { onAbort, orAborted } from './abort.ts';
 
 /** What a requester needs beside the client's public methods. */
 export interface RequestContext {
@@ -75,18 +75,17 @@ export class Requests {
     over: AbortController,
   ): Promise<Message> {
     return new Promise((resolve, reject) => {
-      const abort = (): void => over.abort(signal?.reason);
-      signal?.addEventListener('abort', abort, { once: true });
+      const forget = onAbort(signal, (reason) => over.abort(reason));
       const cancel =
         timeoutMs === undefined
           ? undefined
           : this.#context.environment.clock.setTimer(timeoutMs, () =>
               over.abort(mqttError('REQUEST_TIMEOUT', `No response within ${timeoutMs} ms`)),
             );
-      over.signal.addEventListener('abort', () => {
+      onAbort(over.signal, (reason) => {
         cancel?.();
-        signal?.removeEventListener('abort', abort);
-        reject(over.signal.reason);
+        forget();
+        reject(reason);
       });
       this.#pending.set(key(correlation), { resolve, reject });
     });

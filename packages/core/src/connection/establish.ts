@@ -8,6 +8,7 @@ import type { MaybePromise } from '../api/common.ts';
 import type { Logger } from '../api/logger.ts';
 import type { TlsOptions } from '../api/options.ts';
 import type { Connection, Dial } from '../api/transport.ts';
+import { onAbort } from '../abort.ts';
 import { redactUrl } from '../broker-url.ts';
 import type { Clock } from '../clock.ts';
 import { isMqttError, mqttError } from '../errors.ts';
@@ -57,8 +58,7 @@ export async function establish(broker: URL, connect: ConnectPacket, options: Es
   const { signal, authenticator } = options;
   signal.throwIfAborted();
   const exchange = authenticator && new AuthenticationExchange(authenticator);
-  const onAbort = (): void => exchange?.cancel(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
+  const forget = onAbort(signal, (reason) => exchange?.cancel(reason));
   try {
     // Before the dial: a broker gives a connection little time for its CONNECT, and a token may take a while.
     const packet = exchange ? withAuthentication(connect, exchange.method, await exchange.begin()) : connect;
@@ -69,7 +69,7 @@ export async function establish(broker: URL, connect: ConnectPacket, options: Es
     established.link.destroy(mqttError('CLOSED', 'The attempt to connect was aborted'));
     throw signal.reason;
   } finally {
-    signal.removeEventListener('abort', onAbort);
+    forget();
   }
 }
 
@@ -97,8 +97,7 @@ function dial(broker: URL, options: EstablishOptions): Promise<Connection> {
   const { signal, tls, logger } = options;
   logger?.debug('dial', { broker: redactUrl(broker) });
   return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
+    const forget = onAbort(signal, reject);
     const settle = async (): Promise<void> => {
       try {
         const connection = await options.dial(broker, { signal, tls });
@@ -107,7 +106,7 @@ function dial(broker: URL, options: EstablishOptions): Promise<Connection> {
       } catch (error) {
         reject(signal.aborted ? signal.reason : dialError(broker, error));
       } finally {
-        signal.removeEventListener('abort', onAbort);
+        forget();
       }
     };
     void settle();

@@ -4,6 +4,7 @@
 
 import type { AuthPacket, ConnackPacket, ConnectPacket, Packet, WireError } from '@mqttv5/wire';
 import { CONTINUE_AUTHENTICATION, UNSPECIFIED_ERROR } from '../api/reason-codes.ts';
+import { deferred, onAbort } from '../abort.ts';
 import { mqttError, ProtocolError } from '../errors.ts';
 import { authPacket, authViolation, wrongMethod } from './authentication.ts';
 import type { AuthenticationExchange } from './authentication.ts';
@@ -19,8 +20,7 @@ export class Handshake<T> implements PacketConnectionHandlers {
   readonly #options: EstablishOptions;
   readonly #exchange: AuthenticationExchange | undefined;
   readonly #accept: (connack: ConnackPacket) => T;
-  #resolve: (result: T) => void = () => undefined;
-  #reject: (reason: unknown) => void = () => undefined;
+  readonly #result = deferred<T>();
   #connectSent = false;
   #over = false;
   #closing = false;
@@ -43,18 +43,12 @@ export class Handshake<T> implements PacketConnectionHandlers {
   /** Resolves with what `accept` made of CONNACK 0x00; what stands behind it is held back. On rejection the connection is closed. */
   run(): Promise<T> {
     const { signal } = this.#options;
-    const onAbort = (): void => this.#fail(signal.reason);
-    return new Promise<T>((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-      if (signal.aborted) {
-        onAbort();
-      } else {
-        signal.addEventListener('abort', onAbort, { once: true });
-        this.#packets.start(this);
-        void this.#sendConnect();
-      }
-    }).finally(() => signal.removeEventListener('abort', onAbort));
+    const forget = onAbort(signal, (reason) => this.#fail(reason));
+    if (!this.#over) {
+      this.#packets.start(this);
+      void this.#sendConnect();
+    }
+    return this.#result.promise.finally(forget);
   }
 
   packet(packet: Packet): void {
@@ -171,7 +165,7 @@ export class Handshake<T> implements PacketConnectionHandlers {
   #succeed(connack: ConnackPacket): void {
     if (this.#over) return;
     this.#over = true;
-    this.#resolve(this.#accept(connack));
+    this.#result.resolve(this.#accept(connack));
   }
 
   /** With a reason code the broker is told, within the time that a disconnect may take. */
@@ -185,10 +179,10 @@ export class Handshake<T> implements PacketConnectionHandlers {
     this.#exchange?.cancel(reason);
     if (reasonCode === undefined || !this.#connectSent) {
       this.#packets.destroy();
-      this.#reject(reason);
+      this.#result.reject(reason);
     } else {
       this.#closing = true;
-      this.#packets.close({ type: 'disconnect', reasonCode }, () => this.#reject(reason));
+      this.#packets.close({ type: 'disconnect', reasonCode }, () => this.#result.reject(reason));
     }
   }
 }

@@ -11,6 +11,7 @@
 import type { AuthPacket } from '@mqttv5/wire';
 import type { Authenticator } from '../api/connect.ts';
 import { CONTINUE_AUTHENTICATION, hexByte, RE_AUTHENTICATE, UNSPECIFIED_ERROR } from '../api/reason-codes.ts';
+import { onAbort } from '../abort.ts';
 import { mqttError } from '../errors.ts';
 import type { AnyMqttError, ProtocolError } from '../errors.ts';
 import { AuthenticationExchange, authPacket, authViolation } from './authentication.ts';
@@ -59,15 +60,14 @@ export class Reauthentication {
     this.#exchange = exchange;
     this.#phase = 'beginning';
     return new Promise<void>((resolve, reject) => {
-      const onAbort = (): void => this.#abort(exchange, signal?.reason);
+      const forget = onAbort(signal, (reason) => this.#abort(exchange, reason));
       this.#settle = (...outcome) => {
         this.#settle = undefined;
-        signal?.removeEventListener('abort', onAbort);
+        forget();
         if (outcome.length === 0) resolve();
         // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- an AbortSignal's reason is passed on as it is.
         else reject(outcome[0]);
       };
-      signal?.addEventListener('abort', onAbort, { once: true });
       void this.#begin(exchange);
     });
   }

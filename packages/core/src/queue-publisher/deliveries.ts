@@ -3,6 +3,7 @@
 import type { WaitOptions } from '../api/common.ts';
 import type { PublishResult, Settled } from '../api/publish.ts';
 import type { QueuedPublish } from '../api/queue.ts';
+import { onAbort } from '../abort.ts';
 import { resolveWaitOptions } from '../options/wait-options.ts';
 
 /**
@@ -72,15 +73,15 @@ class Delivery {
   #settled(signal: AbortSignal | undefined): Promise<Settled> {
     return new Promise((resolve, reject) => {
       const settle = (outcome: Settled): void => {
-        signal?.removeEventListener('abort', abort);
+        forget();
         resolve(outcome);
       };
-      const abort = (): void => {
-        this.#waiters.delete(settle);
-        reject(signal?.reason);
-      };
       this.#waiters.add(settle);
-      signal?.addEventListener('abort', abort, { once: true });
+      const forget = onAbort(signal, (reason) => {
+        this.#waiters.delete(settle);
+        // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- an AbortSignal's reason is passed on as it is.
+        reject(reason);
+      });
     });
   }
 }

@@ -2,7 +2,7 @@
 
 import type { SubscribeResult, TopicFilter } from '../api/receive.ts';
 import type { AnyMqttError } from '../errors.ts';
-import { type Deferred, deferred } from './abortable.ts';
+import { type Deferred, deferred } from '../abort.ts';
 
 /**
  * What the broker said to the filters of one subscription. It settles once, with the answer to the last filter; what a

@@ -7,7 +7,7 @@ import type { WaitOptions } from '../api/common.ts';
 import { type AnyMqttError, mqttError } from '../errors.ts';
 import type { ResolvedFilter, ResolvedSubscribeOptions } from '../options/subscribe-options.ts';
 import { resolveWaitOptions } from '../options/wait-options.ts';
-import { orAborted } from './abortable.ts';
+import { orAborted } from '../abort.ts';
 import { DeliveryBuffer } from './delivery-buffer.ts';
 import { Grants } from './grants.ts';
 import { type Answer, type MessageOwner, ReceivedMessage, type ReceivedPublish } from './message.ts';

@@ -7,7 +7,7 @@ import type { AckReasonCode, MessageHandler, Subscription, SubscriptionHandle } 
 import { type AnyMqttError, mqttError } from '../errors.ts';
 import type { ResolvedFilter, ResolvedSubscribeOptions } from '../options/subscribe-options.ts';
 import type { ControlRequest, InboundExchange, RequestOutcome } from '../session/effects.ts';
-import { type Deferred, deferred, orAborted } from './abortable.ts';
+import { type Deferred, deferred, orAborted } from '../abort.ts';
 import { CallbackSubscription } from './callback-subscription.ts';
 import { Dispatch, type SubscriptionDefaults } from './dispatch.ts';
 import type { LocalSubscription, SubscriptionHost } from './local-subscription.ts';

@@ -4,7 +4,7 @@ import type { WaitOptions } from '../api/common.ts';
 import type { Message, Subscription } from '../api/receive.ts';
 import { checkCount, checkOptions } from '../options/check.ts';
 import { resolveWaitOptions } from '../options/wait-options.ts';
-import { orAborted } from './abortable.ts';
+import { onAbort, orAborted } from '../abort.ts';
 import { LocalSubscription } from './local-subscription.ts';
 import type { ReceivedMessage } from './message.ts';
 import { BatchLoop, type Consumer, MessageLoop, type StreamReader } from './stream-loops.ts';
@@ -140,9 +140,7 @@ export class StreamSubscription extends LocalSubscription implements Subscriptio
     if (signal === undefined || consumer === undefined) return next;
     const waiting = consumer;
     // Before the wait ends, or a message that comes in between would be given to nobody.
-    const dismiss = (): void => this.dismiss(waiting);
-    signal.addEventListener('abort', dismiss, { once: true });
-    const forget = (): void => signal.removeEventListener('abort', dismiss);
+    const forget = onAbort(signal, () => this.dismiss(waiting));
     next.then(forget, forget);
     return orAborted(next, signal);
   }

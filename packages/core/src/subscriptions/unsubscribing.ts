@@ -4,7 +4,7 @@ import type { ConnackInfo } from '../api/connect.ts';
 import type { SubscribeResult } from '../api/receive.ts';
 import { type AnyMqttError, UnsubscribeError } from '../errors.ts';
 import { type ControlRequest, newSuspicion, type RequestOutcome } from '../session/effects.ts';
-import { type Deferred, deferred } from './abortable.ts';
+import { type Deferred, deferred } from '../abort.ts';
 import { tooLarge } from './capabilities.ts';
 import { splitFilters } from './packet-splitting.ts';
 import type { SubscriptionPort } from './port.ts';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { type Deferred, deferred } from './abortable.ts';
+import { type Deferred, deferred } from '../abort.ts';
 
 /** Handlers running and messages in hand: what a drain waits for. */
 export class WorkInHand {

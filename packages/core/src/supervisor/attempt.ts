@@ -14,7 +14,7 @@ import { type ResolvedCredentials, resolveCredentials } from '../options/credent
 import type { ConnectPlan } from '../session/effects.ts';
 import type { Counters } from '../stats.ts';
 import type { Environment } from './environment.ts';
-import { orAborted } from '../abort.ts';
+import { onAbort, orAborted } from '../abort.ts';
 
 export interface AttemptRequest {
   readonly broker: BrokerAddress;
@@ -44,9 +44,7 @@ export async function attemptConnect(
 ): Promise<AttemptResult> {
   const { broker, signal } = request;
   const deadline = new AbortController();
-  const stop = (): void => deadline.abort(signal.reason);
-  signal.addEventListener('abort', stop, { once: true });
-  if (signal.aborted) stop();
+  const forget = onAbort(signal, (reason) => deadline.abort(reason));
   const cancelTimer = environment.clock.setTimer(options.connectTimeoutMs, () =>
     deadline.abort(tooLate(broker, options.connectTimeoutMs)),
   );
@@ -81,7 +79,7 @@ export async function attemptConnect(
     return { link, connect, connack };
   } finally {
     cancelTimer();
-    signal.removeEventListener('abort', stop);
+    forget();
   }
 }
 

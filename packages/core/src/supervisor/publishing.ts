@@ -7,7 +7,7 @@ import type { ClientEvents } from '../api/events.ts';
 import type { ClientState } from '../api/connect.ts';
 import type { Payload } from '../api/common.ts';
 import type { PublishOptions, PublishResult } from '../api/publish.ts';
-import { orAborted } from '../abort.ts';
+import { onAbort, orAborted } from '../abort.ts';
 import type { Link } from '../connection/link.ts';
 import { PAYLOAD_BY_REFERENCE_FROM } from '../connection/outbox.ts';
 import { type AnyMqttError, MqttError, mqttError, withDelivery } from '../errors.ts';
@@ -249,8 +249,7 @@ export class Publishing {
     const copy = owned(payload);
     const { signal } = options ?? {};
     const over = new AbortController();
-    const abort = (): void => over.abort(signal?.reason);
-    signal?.addEventListener('abort', abort, { once: true });
+    const forget = onAbort(signal, (reason) => over.abort(reason));
     this.#opening ??= new Set();
     this.#opening.add(over);
     try {
@@ -259,7 +258,7 @@ export class Publishing {
       if (over.signal.aborted) throw over.signal.reason;
       throw mqttError('NOT_CONNECTED', 'The session store could not be read', { cause: error, delivery: 'notSent' });
     } finally {
-      signal?.removeEventListener('abort', abort);
+      forget();
       this.#opening?.delete(over);
     }
     return this.publish(topic, copy, options);
@@ -282,8 +281,7 @@ class Waiter {
   readonly #publishing: Publishing;
   readonly #resolve: (result: PublishResult) => void;
   readonly #reject: (reason: unknown) => void;
-  #signal: AbortSignal | undefined;
-  #onAbort: (() => void) | undefined;
+  #stopListening: (() => void) | undefined;
 
   constructor(publishing: Publishing, resolve: (result: PublishResult) => void, reject: (reason: unknown) => void) {
     this.#publishing = publishing;
@@ -291,10 +289,8 @@ class Waiter {
     this.#reject = reject;
   }
 
-  listen(signal: AbortSignal, onAbort: () => void): void {
-    this.#signal = signal;
-    this.#onAbort = onAbort;
-    signal.addEventListener('abort', onAbort, { once: true });
+  listen(signal: AbortSignal, aborted: () => void): void {
+    this.#stopListening = onAbort(signal, aborted);
   }
 
   settle(outcome: PublishOutcome): void {
@@ -309,7 +305,7 @@ class Waiter {
   }
 
   #end(): void {
-    if (this.#onAbort !== undefined) this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#stopListening?.();
     this.#publishing.waitEnded();
   }
 }

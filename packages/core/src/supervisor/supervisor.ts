@@ -25,7 +25,7 @@ import { Connector } from './connector.ts';
 import type { Environment } from './environment.ts';
 import { attemptError, disconnectInfo, disconnectPacket, restoreFailure } from './failures.ts';
 import type { EventHub } from './event-hub.ts';
-import { orAborted, sleep } from '../abort.ts';
+import { type Deferred, deferred, onAbort, orAborted, sleep } from '../abort.ts';
 import { Life } from './life.ts';
 import type { Publishing } from './publishing.ts';
 import type { SessionHost } from './session-host.ts';
@@ -44,16 +44,11 @@ export interface SupervisorParts {
   ended(error: AnyMqttError): Promise<void>;
 }
 
-interface Waiter {
-  resolve(info: ConnackInfo): void;
-  reject(error: unknown): void;
-}
-
 export class Supervisor implements LinkHandlers {
   readonly #parts: SupervisorParts;
   readonly #connector: Connector;
   /** Calls of `awaitConnection`. */
-  #waiters: Set<Waiter> | undefined;
+  #waiters: Set<Deferred<ConnackInfo>> | undefined;
   #state: ClientState = 'idle';
   #life: Life | undefined;
   #link: Link | undefined;
@@ -95,8 +90,7 @@ export class Supervisor implements LinkHandlers {
     }
     const life = new Life();
     this.#life = life;
-    const abort = (): void => life.stop(signal?.reason);
-    signal?.addEventListener('abort', abort, { once: true });
+    const forget = onAbort(signal, (reason) => life.stop(reason));
     this.#setState('connecting');
     try {
       await this.#openSession(life);
@@ -112,7 +106,7 @@ export class Supervisor implements LinkHandlers {
       this.#connectFailed(life, reason);
       throw reason;
     } finally {
-      signal?.removeEventListener('abort', abort);
+      forget();
     }
   }
 
@@ -123,15 +117,10 @@ export class Supervisor implements LinkHandlers {
     if (this.#state !== 'connecting' && this.#state !== 'reconnecting') {
       return Promise.reject(mqttError('CLOSED', 'The client is closed'));
     }
-    let waiter: Waiter | undefined;
-    const connected = new Promise<ConnackInfo>((resolve, reject) => {
-      waiter = { resolve, reject };
-      this.#waiters ??= new Set();
-      this.#waiters.add(waiter);
-    });
-    return orAborted(connected, signal).finally(() => {
-      if (waiter) this.#waiters?.delete(waiter);
-    });
+    const waiter = deferred<ConnackInfo>();
+    this.#waiters ??= new Set();
+    this.#waiters.add(waiter);
+    return orAborted(waiter.promise, signal).finally(() => this.#waiters?.delete(waiter));
   }
 
   disconnect(options: DisconnectOptions | undefined): Promise<void> {
@@ -371,7 +360,7 @@ export class Supervisor implements LinkHandlers {
     const { registry, publishing, environment } = this.#parts;
     const over = new AbortController();
     const end = (): void => over.abort();
-    signal?.addEventListener('abort', end, { once: true });
+    const forget = onAbort(signal, end);
     this.#onLinkLost = end;
     try {
       const done = Promise.all([registry.drain(), publishing.whenIdle()]);
@@ -381,7 +370,7 @@ export class Supervisor implements LinkHandlers {
     } finally {
       over.abort();
       this.#onLinkLost = undefined;
-      signal?.removeEventListener('abort', end);
+      forget();
     }
   }
 
@@ -402,7 +391,7 @@ export class Supervisor implements LinkHandlers {
     this.#endWaiting((waiter) => waiter.reject(reason));
   }
 
-  #endWaiting(end: (waiter: Waiter) => void): void {
+  #endWaiting(end: (waiter: Deferred<ConnackInfo>) => void): void {
     const waiters = this.#waiters;
     this.#waiters = undefined;
     waiters?.forEach(end);
