@@ -61,7 +61,7 @@ export class SessionEngine {
     this.#core = {
       settings,
       effects,
-      journal: new Journal(effects, settings.persistent, () => this.#ownership.meta()),
+      journal: new Journal(effects, settings.store !== undefined, () => this.#ownership.meta()),
       identifiers: new PacketIdentifiers<IdentifierOwner>(largestPacketIdentifier),
       connection: undefined,
       proceed: (now) => {

@@ -52,7 +52,7 @@ export class SessionOwnership {
 
   constructor(settings: SessionSettings) {
     this.#settings = settings;
-    this.#clientId = settings.clientId;
+    this.#clientId = settings.clientId ?? '';
     this.#cleanStartDue = settings.cleanStart === true;
   }
 
@@ -85,7 +85,7 @@ export class SessionOwnership {
 
   /** @throws MqttError `INVALID_OPTION` for the store of another client identifier */
   checkClientId(meta: SessionMeta): void {
-    const { clientId } = this.#settings;
+    const { clientId = '' } = this.#settings;
     if (clientId === '' || meta.clientId === '' || clientId === meta.clientId) return;
     const text = `The store holds the session of client identifier "${meta.clientId}", the option clientId is "${clientId}"`;
     throw mqttError('INVALID_OPTION', text);
@@ -179,7 +179,8 @@ export class SessionOwnership {
 
   /** Another broker than the one that assigned it need not take it: there, ask for a new one. */
   #refusedIdentifier(broker: string, clientId: string): void {
-    if (this.#settings.clientId !== '' || clientId === '' || broker === this.#assignedBy) return;
+    const { clientId: given = '' } = this.#settings;
+    if (given !== '' || clientId === '' || broker === this.#assignedBy) return;
     this.#refusedAt ??= new Set();
     this.#refusedAt.add(broker);
   }

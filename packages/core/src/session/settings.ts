@@ -3,10 +3,10 @@
 import type { QoS } from '@mqttv5/wire';
 import type { AnyMqttError } from '../errors.ts';
 
-/** The options of the client that concern its session. @internal */
+/** The options of the client that concern its session: the engine is given the object that the whole client has. @internal */
 export interface SessionSettings {
-  /** Empty: assigned by the broker. */
-  readonly clientId: string;
+  /** Undefined or empty: assigned by the broker. */
+  readonly clientId: string | undefined;
   readonly cleanStart: boolean | undefined;
   readonly cleanStartOnReconnect: boolean;
   /** Seconds; 0xFFFFFFFF never expires. */
@@ -21,8 +21,8 @@ export interface SessionSettings {
   readonly qosDowngrade: boolean;
   readonly writeOverflow: 'wait' | 'dropNewest';
   readonly maximumQueuedPublishes: number;
-  /** Records and meta are persisted. False: not one operation is made. */
-  readonly persistent: boolean;
+  /** Only whether there is one. Undefined: not one operation is made; else records and meta are persisted. */
+  readonly store: object | undefined;
 }
 
 /** What the broker of this connection allows (§3.2.2.3). @internal */

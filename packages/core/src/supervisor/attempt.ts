@@ -59,22 +59,12 @@ export async function attemptConnect(
       authenticationData: undefined,
     });
     const { link, connack } = await establish(broker.url, connect, {
+      ...options,
+      ...request,
       dial: options.dial ?? environment.dial,
-      tls: options.tls,
       clock: environment.clock,
       counters,
-      logger: options.logger,
-      lenient: options.lenient,
-      maximumPacketSize: options.maximumPacketSize,
-      writeHighWaterMark: options.writeHighWaterMark,
-      pingTimeoutMs: options.pingTimeoutMs,
-      disconnectTimeoutMs: options.disconnectTimeoutMs,
-      keepAlive: connect.keepAlive,
-      authenticator: options.authenticator,
-      requestProblemInformation: options.requestProblemInformation,
       signal: deadline.signal,
-      beforeConnect: request.beforeConnect,
-      connectWritten: request.connectWritten,
     });
     return { link, connect, connack };
   } finally {

@@ -12,7 +12,6 @@ import type {
   PublishOutcome,
   RequestOutcome,
   RestoreReport,
-  SessionSettings,
 } from '../session/effects.ts';
 import { SessionEngine } from '../session/engine.ts';
 import type { Counters } from '../stats.ts';
@@ -112,7 +111,7 @@ export class SessionHost implements RunnerTargets {
   }
 
   #newEngine(runner: SessionRunner): SessionEngine {
-    return new SessionEngine(settingsOf(this.#options), runner);
+    return new SessionEngine(this.#options, runner);
   }
 
   #newRunner(): SessionRunner {
@@ -169,25 +168,4 @@ export class SessionHost implements RunnerTargets {
     // Requests and QoS 0 that waits for room have no record: they end as at any other end of a connection.
     engine?.handleDisconnected(this.now());
   }
-}
-
-/** Picked, not spread: a session keeps this as long as it lives. */
-function settingsOf(options: ResolvedClientOptions): SessionSettings {
-  return {
-    clientId: options.clientId ?? '',
-    cleanStart: options.cleanStart,
-    cleanStartOnReconnect: options.cleanStartOnReconnect,
-    sessionExpiryInterval: options.sessionExpiryInterval,
-    sessionLoss: options.sessionLoss,
-    resumeWithoutState: options.resumeWithoutState,
-    independentBrokers: options.independentBrokers,
-    receiveMaximum: options.receiveMaximum,
-    topicAliasMaximum: options.topicAliasMaximum,
-    requestProblemInformation: options.requestProblemInformation,
-    outboundTopicAliases: options.outboundTopicAliases,
-    qosDowngrade: options.qosDowngrade,
-    writeOverflow: options.writeOverflow,
-    maximumQueuedPublishes: options.maximumQueuedPublishes,
-    persistent: options.store !== undefined,
-  };
 }

@@ -10,7 +10,7 @@ import { Random } from './random.ts';
 
 export interface Scenario {
   readonly seed: number;
-  readonly settings: SessionSettings;
+  readonly settings: Omit<SessionSettings, 'store'> & { readonly persistent: boolean };
   /** Size of the identifier spaces, small so that identifiers are used again soon. */
   readonly clientIdentifiers: number;
   readonly brokerIdentifiers: number;
@@ -30,7 +30,7 @@ export function scenario(seed: number): Scenario {
   const random = new Random(seed);
   const persistent = random.chance(45);
   const maximumQueuedPublishes = 3 + random.below(12);
-  const settings: SessionSettings = {
+  const settings: Scenario['settings'] = {
     clientId: random.chance(80) ? 'client' : '',
     cleanStart: random.chance(85) ? undefined : random.chance(70),
     cleanStartOnReconnect: random.chance(4),

@@ -97,7 +97,8 @@ export class World {
 
   #newEngine(): SessionEngine {
     const { settings, clientIdentifiers } = this.#scenario;
-    return new SessionEngine(settings, this.#runner, clientIdentifiers);
+    const store = settings.persistent ? {} : undefined;
+    return new SessionEngine({ ...settings, store }, this.#runner, clientIdentifiers);
   }
 
   // -- Steps

@@ -99,7 +99,10 @@ export function publish(topicName: string, qos: QoS, packetIdentifier = 0, more:
   };
 }
 
-const DEFAULTS: SessionSettings = {
+/** `persistent`: there is a store. */
+type Settings = Omit<SessionSettings, 'store'> & { readonly persistent: boolean };
+
+const DEFAULTS: Settings = {
   clientId: 'client',
   cleanStart: undefined,
   cleanStartOnReconnect: false,
@@ -156,12 +159,17 @@ export class Transcript {
   #effects: Effect[] = [];
 
   constructor(
-    settings: Partial<SessionSettings> = {},
+    settings: Partial<Settings> = {},
     store: Map<string, Uint8Array> = new Map(),
     largestIdentifier?: number,
   ) {
     this.store = store;
-    this.engine = new SessionEngine({ ...DEFAULTS, ...settings }, this.#recorder(), largestIdentifier);
+    const { persistent, ...all } = { ...DEFAULTS, ...settings };
+    this.engine = new SessionEngine(
+      { ...all, store: persistent ? {} : undefined },
+      this.#recorder(),
+      largestIdentifier,
+    );
   }
 
   #recorder(): SessionEffects {
@@ -312,7 +320,7 @@ export class Transcript {
   }
 
   /** The process is killed; the next one finds the store. */
-  restart(settings: Partial<SessionSettings> = {}): Transcript {
+  restart(settings: Partial<Settings> = {}): Transcript {
     const next = new Transcript({ persistent: true, ...settings }, new Map(this.store));
     next.now = this.now;
     next.engine.restore(next.store, next.now);
@@ -320,7 +328,7 @@ export class Transcript {
   }
 }
 
-export function connected(settings: Partial<SessionSettings> = {}, limits: ConnectOptions = {}): Transcript {
+export function connected(settings: Partial<Settings> = {}, limits: ConnectOptions = {}): Transcript {
   return new Transcript(settings).connect(limits).skip();
 }
 
