@@ -19,19 +19,12 @@ export interface WebSocketDialOptions {
 
 const KNOWN_KEYS: ReadonlySet<string> = new Set<keyof WebSocketDialOptions>(['headers', 'agent']);
 
-/** @throws MqttError `INVALID_OPTION` */
+/** An object without unknown keys. @throws MqttError `INVALID_OPTION` */
 export function checkOptions(options: WebSocketDialOptions): void {
   if (typeof options !== 'object' || options === null)
     throw new MqttError('INVALID_OPTION', 'webSocketDial takes an options object');
   for (const key of Object.keys(options)) {
     if (!KNOWN_KEYS.has(key)) throw new MqttError('INVALID_OPTION', `webSocketDial has no option "${key}"`);
-  }
-  const { headers, agent } = options;
-  if (headers !== undefined && typeof headers !== 'function' && (typeof headers !== 'object' || headers === null)) {
-    throw new MqttError('INVALID_OPTION', 'headers must be an object or a function that gives one');
-  }
-  if (agent !== undefined && (typeof agent !== 'object' || agent === null)) {
-    throw new MqttError('INVALID_OPTION', 'agent must be an http.Agent or https.Agent');
   }
 }
 

@@ -31,12 +31,22 @@ type SocketOptions = ClientOptions & { readonly closeTimeout: number };
  */
 export function webSocketDial(options: WebSocketDialOptions = {}): Dial {
   checkOptions(options);
+  checkShape(options);
   return async (broker, dialOptions) => {
     checkScheme(broker);
     const headers = typeof options.headers === 'function' ? await options.headers(new URL(broker)) : options.headers;
     dialOptions.signal.throwIfAborted();
     return open(broker, socketOptions(options.agent, headers, dialOptions.tls), dialOptions);
   };
+}
+
+function checkShape({ headers, agent }: WebSocketDialOptions): void {
+  if (headers !== undefined && typeof headers !== 'function' && (typeof headers !== 'object' || headers === null)) {
+    throw new MqttError('INVALID_OPTION', 'headers must be an object or a function that gives one');
+  }
+  if (agent !== undefined && (typeof agent !== 'object' || agent === null)) {
+    throw new MqttError('INVALID_OPTION', 'agent must be an http.Agent or https.Agent');
+  }
 }
 
 function open(broker: URL, options: SocketOptions, { signal }: DialOptions): Promise<Connection> {
