@@ -18,7 +18,7 @@ import type {
 import type { ClientStats } from './api/stats.ts';
 import { parseBrokers } from './broker-url.ts';
 import { ClientParts } from './client-parts.ts';
-import { mqttError, type PlainMqttError } from './errors.ts';
+import { mqttError, unavailable } from './errors.ts';
 import { checkFunction, invalidOption } from './options/check.ts';
 import { checkHandler, normalizeFilters, resolveSubscribeOptions } from './options/subscribe-options.ts';
 import { resolveWaitOptions } from './options/wait-options.ts';
@@ -157,7 +157,6 @@ export class Client implements PubSub, AsyncDisposable {
   async subscribe(filters: Filters, options?: SubscribeOptions): Promise<Subscription> {
     const resolved = normalizeFilters(filters, options);
     const settings = resolveSubscribeOptions(options, this.#parts.options, 'stream');
-    this.#assertOpen();
     return this.#parts.registry.subscribe(resolved, settings);
   }
 
@@ -170,7 +169,6 @@ export class Client implements PubSub, AsyncDisposable {
     const resolved = normalizeFilters(filters, options);
     const settings = resolveSubscribeOptions(options, this.#parts.options, 'callback');
     checkHandler(handler);
-    this.#assertOpen();
     return this.#parts.registry.subscribe(resolved, settings, handler);
   }
 
@@ -186,7 +184,7 @@ export class Client implements PubSub, AsyncDisposable {
     const { registry, supervisor } = this.#parts;
     const handler = options?.handler;
     const resolved = normalizeFilters(filters, options);
-    if (supervisor.state === 'closing') throw closed();
+    if (supervisor.state === 'closing') throw unavailable(supervisor.state);
     if (handler === undefined) {
       // A stream takes no handler: `handler: undefined` is as good as none.
       const { handler: _none, ...rest } = options ?? {};
@@ -304,22 +302,7 @@ export class Client implements PubSub, AsyncDisposable {
 
   #link() {
     const { link, state } = this.#parts.supervisor;
-    if (state === 'closing' || state === 'closed') throw closed();
-    if (state !== 'connected' || link === undefined) throw notConnected(state);
+    if (state !== 'connected' || link === undefined) throw unavailable(state);
     return link;
   }
-
-  #assertOpen(): void {
-    const state = this.state;
-    if (state === 'idle') throw notConnected(state);
-    if (state === 'closing' || state === 'closed') throw closed();
-  }
-}
-
-function closed(): PlainMqttError {
-  return mqttError('CLOSED', 'The client is closed');
-}
-
-function notConnected(state: ClientState): PlainMqttError {
-  return mqttError('NOT_CONNECTED', `The client is not connected (${state})`);
 }

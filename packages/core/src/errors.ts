@@ -4,6 +4,7 @@
 
 import type { UserProperties } from '@mqttv5/wire';
 import { hexByte } from './api/reason-codes.ts';
+import type { ClientState } from './api/connect.ts';
 import type { GroupPublishResult } from './api/group.ts';
 import type { SubscribeResult, TopicFilter } from './api/receive.ts';
 
@@ -312,6 +313,12 @@ export function isMqttError(error: unknown): error is AnyMqttError {
 export function mqttError(code: PlainErrorCode, message: string, details?: MqttErrorDetails): PlainMqttError {
   // The constructor sets `code` to this very value.
   return new MqttError(code, message, details) as PlainMqttError;
+}
+
+/** For a call that needs a connection, or the prospect of one, of a client in `state`. @internal */
+export function unavailable(state: ClientState, details?: MqttErrorDetails): PlainMqttError {
+  if (state === 'closing' || state === 'closed') return mqttError('CLOSED', 'The client is closed', details);
+  return mqttError('NOT_CONNECTED', `The client is not connected (${state})`, details);
 }
 
 /**

@@ -15,7 +15,8 @@ import { onAbort, orAborted } from './abort.ts';
 /** What a requester needs beside the client's public methods. */
 export interface RequestContext {
   readonly environment: { readonly clock: Clock };
-  readonly options: { readonly offlinePublish: 'queue' | 'reject' };
+  /** Why a publish would be refused now. */
+  readonly publishing: { refusal(qos: number): AnyMqttError | undefined };
   brokerWait<T>(operation: Promise<T>): Promise<T>;
   whenEnded(callback: (error: AnyMqttError) => void): void;
 }
@@ -49,7 +50,8 @@ export class Requests {
     const resolved = resolveRequestOptions(options);
     const { signal } = resolved.publish;
     signal?.throwIfAborted();
-    this.#assertCanPublish(resolved.publish.qos ?? 0);
+    const refusal = this.#context.publishing.refusal(resolved.publish.qos ?? 0);
+    if (refusal !== undefined) throw refusal;
     const correlation = this.#nextCorrelation();
     const over = new AbortController();
     const response = this.#responseTo(correlation, resolved, signal, over);
@@ -149,15 +151,6 @@ export class Requests {
   #endAll(error: AnyMqttError): void {
     this.#subscription = undefined;
     for (const pending of this.#pending.values()) pending.reject(error);
-  }
-
-  #assertCanPublish(qos: number): void {
-    const { state } = this.#client;
-    if (state === 'connected') return;
-    if (state === 'closing' || state === 'closed')
-      throw mqttError('CLOSED', 'The client is closed', { delivery: 'notSent' });
-    if (state !== 'idle' && qos > 0 && this.#context.options.offlinePublish === 'queue') return;
-    throw mqttError('NOT_CONNECTED', `The client is not connected (${state})`, { delivery: 'notSent' });
   }
 
   #nextCorrelation(): Uint8Array {

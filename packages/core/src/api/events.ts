@@ -54,3 +54,11 @@ export interface ClientEvents {
   /** The client has stopped: without `error` by `disconnect()`, with it by itself. */
   close: (event: { readonly error?: AnyMqttError }) => void;
 }
+
+/** Where events go. @internal */
+export interface EventSink {
+  /** No listener is called inside. */
+  emit<E extends keyof ClientEvents>(event: E, ...payload: Parameters<ClientEvents[E]>): void;
+  /** Synchronous, for `drop` and `unmatched`: the acknowledgement follows. */
+  emitNow<E extends keyof ClientEvents>(event: E, ...payload: Parameters<ClientEvents[E]>): void;
+}

@@ -101,7 +101,7 @@ export class CallbackSubscription extends LocalSubscription {
   }
 
   #failed(message: ReceivedMessage, error: unknown): void {
-    this.host.port.emitHandlerError(error, message);
+    this.host.port.events.emit('handlerError', { error, message });
     // Reported first: after the refusal the broker forgets the message.
     if (this.options.onHandlerError === 'refuse') message.ack(0x83);
     this.#finishedRun();

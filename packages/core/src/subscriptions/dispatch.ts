@@ -32,7 +32,7 @@ export class Dispatch implements MessageOwner {
 
   constructor(port: SubscriptionPort, { ackStallMs, unmatchedHoldMs, receiveMaximum }: SubscriptionDefaults) {
     this.#port = port;
-    this.stall = new AckStall(port.clock, ackStallMs, receiveMaximum, (event) => port.emitAckStalled(event));
+    this.stall = new AckStall(port.clock, ackStallMs, receiveMaximum, (event) => port.events.emit('ackStalled', event));
     this.unmatched = new UnmatchedHold(port.clock, unmatchedHoldMs, receiveMaximum, ({ packet, topic, exchange }) =>
       this.#reportUnmatched(packet, topic, exchange),
     );
@@ -105,7 +105,7 @@ export class Dispatch implements MessageOwner {
   /** Reported while it is unanswered; a listener may refuse it. */
   #reportUnmatched(packet: ReceivedPublish, topic: string, exchange: InboundExchange | undefined): void {
     const message = new ReceivedMessage(packet, topic, this, exchange);
-    this.#port.emitUnmatched(message);
+    this.#port.events.emitNow('unmatched', message);
     message.ack();
   }
 

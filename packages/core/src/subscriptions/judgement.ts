@@ -61,7 +61,7 @@ function loseFilters(
     subscription.closeFailed(error);
     requests.abandon(subscription);
   }
-  if (!isTold) port.emitSubscribeError(subscription, error);
+  if (!isTold) port.events.emit('subscribeError', { subscription, error });
 }
 
 function refused(results: readonly SubscribeResult[]): SubscribeError {

@@ -200,9 +200,9 @@ export abstract class LocalSubscription implements SubscriptionHandle, MessageOw
     try {
       this.options.onDrop?.(message);
     } catch (error) {
-      port.emitHandlerError(error, message);
+      port.events.emit('handlerError', { error, message });
     }
-    port.emitDrop(message, this);
+    port.events.emitNow('drop', { message, subscription: this });
   }
 
   /** Routed before the subscription ended, by the same PUBLISH whose other handle ended it. */

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { ClientState } from '../api/connect.ts';
-import type { ClientEvents } from '../api/events.ts';
-import type { AckReasonCode, Message, SubscriptionHandle } from '../api/receive.ts';
+import type { EventSink } from '../api/events.ts';
+import type { AckReasonCode } from '../api/receive.ts';
 import type { Clock } from '../clock.ts';
-import type { AnyMqttError } from '../errors.ts';
 import type { ControlRequest, InboundExchange } from '../session/effects.ts';
 import type { Counters } from '../stats.ts';
 
@@ -21,12 +20,7 @@ export interface SubscriptionPort {
   pauseReading(): void;
   resumeReading(): void;
   readonly state: ClientState;
-  /** Synchronous, like `emitUnmatched`: the acknowledgement follows. */
-  emitDrop(message: Message, subscription: SubscriptionHandle): void;
-  emitUnmatched(message: Message): void;
-  emitHandlerError(error: unknown, message: Message): void;
-  emitSubscribeError(subscription: SubscriptionHandle, error: AnyMqttError): void;
-  emitAckStalled(event: Parameters<ClientEvents['ackStalled']>[0]): void;
+  readonly events: EventSink;
   readonly clock: Clock;
   readonly counters: Counters;
   readonly random: () => number;

@@ -4,7 +4,7 @@
 
 import type { ConnackInfo } from '../api/connect.ts';
 import type { AckReasonCode, MessageHandler, Subscription, SubscriptionHandle } from '../api/receive.ts';
-import { type AnyMqttError, mqttError } from '../errors.ts';
+import { type AnyMqttError, mqttError, unavailable } from '../errors.ts';
 import type { ResolvedFilter, ResolvedSubscribeOptions } from '../options/subscribe-options.ts';
 import type { ControlRequest, InboundExchange, RequestOutcome } from '../session/effects.ts';
 import { type Deferred, deferred, orAborted } from '../abort.ts';
@@ -90,8 +90,9 @@ export class SubscriptionRegistry implements SubscriptionHost {
     options: ResolvedSubscribeOptions,
     handler?: MessageHandler,
   ): Promise<SubscriptionHandle> {
+    const { state } = this.port;
+    if (state !== 'connected' && state !== 'connecting' && state !== 'reconnecting') throw unavailable(state);
     options.signal?.throwIfAborted();
-    this.#assertUsable();
     const subscription = this.#open(filters, options, handler, true);
     try {
       await orAborted(this.brokerWait(subscription.grants.wait()), options.signal);
@@ -129,12 +130,6 @@ export class SubscriptionRegistry implements SubscriptionHost {
     const requests = new SubscriptionRequests(this.port, routes, identifiers);
     if (this.#broker !== undefined) requests.handleConnected({ fate: 'resumed', inDoubt: false, info: this.#broker });
     return requests;
-  }
-
-  #assertUsable(): void {
-    const { state } = this.port;
-    if (state === 'idle') throw mqttError('NOT_CONNECTED', 'subscribe() needs connect() first; declare() does not');
-    if (state === 'closing' || state === 'closed') throw mqttError('CLOSED', 'The client is closed');
   }
 
   /** Real back-pressure or none: it is never quietly replaced. */
@@ -221,7 +216,8 @@ export class SubscriptionRegistry implements SubscriptionHost {
     const isTold = !grants.settled && grants.awaited;
     if (!this.#refusesPause(subscription)) return;
     this.#requests?.abandon(subscription);
-    if (subscription.error !== undefined && !isTold) this.port.emitSubscribeError(subscription, subscription.error);
+    const { error } = subscription;
+    if (error !== undefined && !isTold) this.port.events.emit('subscribeError', { subscription, error });
   }
 
   #forgetSession(): void {

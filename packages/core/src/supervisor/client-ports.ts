@@ -5,11 +5,10 @@
 
 import type { Clock } from '../clock.ts';
 import type { ClientState } from '../api/connect.ts';
-import type { ClientEvents } from '../api/events.ts';
 import type { PublishOptions } from '../api/publish.ts';
-import type { AckReasonCode, Message, SubscriptionHandle } from '../api/receive.ts';
+import type { AckReasonCode } from '../api/receive.ts';
 import type { Link } from '../connection/link.ts';
-import type { AnyMqttError, StoreError } from '../errors.ts';
+import type { StoreError } from '../errors.ts';
 import type {
   ControlRequest,
   InboundExchange,
@@ -61,6 +60,10 @@ export class ClientPorts implements SessionListener, PublishingContext, Producer
     return this.#parts.counters;
   }
 
+  get events(): EventHub {
+    return this.#parts.events;
+  }
+
   get host(): SessionHost {
     return this.#parts.host;
   }
@@ -103,10 +106,6 @@ export class ClientPorts implements SessionListener, PublishingContext, Producer
 
   producerSettled(ref: ProducerRef, outcome: PublishOutcome): void {
     this.#parts.producers.settled(ref, outcome);
-  }
-
-  emit(event: 'publishSettled', payload: Parameters<ClientEvents['publishSettled']>[0]): void {
-    this.#parts.events.emit(event, payload);
   }
 
   brokerWaitBegin(): void {
@@ -161,25 +160,5 @@ export class ClientPorts implements SessionListener, PublishingContext, Producer
 
   resumeReading(): void {
     this.link?.resume();
-  }
-
-  emitDrop(message: Message, subscription: SubscriptionHandle): void {
-    this.#parts.events.emitNow('drop', { message, subscription });
-  }
-
-  emitUnmatched(message: Message): void {
-    this.#parts.events.emitNow('unmatched', message);
-  }
-
-  emitHandlerError(error: unknown, message: Message): void {
-    this.#parts.events.emit('handlerError', { error, message });
-  }
-
-  emitSubscribeError(subscription: SubscriptionHandle, error: AnyMqttError): void {
-    this.#parts.events.emit('subscribeError', { subscription, error });
-  }
-
-  emitAckStalled(event: Parameters<ClientEvents['ackStalled']>[0]): void {
-    this.#parts.events.emit('ackStalled', event);
   }
 }

@@ -3,14 +3,14 @@
 // The promises of `publish`. The engine owns the exchange; this file owns who waits for it, and for how long.
 
 import type { PublishProperties } from '@mqttv5/wire';
-import type { ClientEvents } from '../api/events.ts';
+import type { EventSink } from '../api/events.ts';
 import type { ClientState } from '../api/connect.ts';
 import type { Payload } from '../api/common.ts';
 import type { PublishOptions, PublishResult } from '../api/publish.ts';
 import { onAbort, orAborted } from '../abort.ts';
 import type { Link } from '../connection/link.ts';
 import { PAYLOAD_BY_REFERENCE_FROM } from '../connection/outbox.ts';
-import { type AnyMqttError, MqttError, mqttError, withDelivery } from '../errors.ts';
+import { type AnyMqttError, MqttError, mqttError, unavailable, withDelivery } from '../errors.ts';
 import type { ResolvedClientOptions } from '../options/client-options.ts';
 import { resolvePublish } from '../options/publish-options.ts';
 import type { OutboundMessage, ProducerRef, PublishExchange, PublishOutcome } from '../session/effects.ts';
@@ -24,7 +24,7 @@ export interface PublishingContext {
   readonly link: Link | undefined;
   /** The end of an exchange that belongs to a publisher queue. */
   producerSettled(ref: ProducerRef, outcome: PublishOutcome): void;
-  emit(event: 'publishSettled', payload: Parameters<ClientEvents['publishSettled']>[0]): void;
+  readonly events: EventSink;
   /** The application begins, and ends, to wait for something only the broker can settle: reading goes on in spite of "pause". */
   brokerWaitBegin(): void;
   brokerWaitEnd(): void;
@@ -54,7 +54,7 @@ export class Publishing {
       const properties = resolvePublish(topic, payload, options);
       const qos = options?.qos ?? 0;
       if (options?.signal?.aborted) return Promise.reject(options.signal.reason);
-      const refusal = this.#refusal(qos);
+      const refusal = this.refusal(qos);
       if (refusal !== undefined) return Promise.reject(refusal);
       const engine = this.#context.host.engine;
       // Only while an asynchronous store is being read.
@@ -88,7 +88,7 @@ export class Publishing {
     const { host } = this.#context;
     const properties = resolvePublish(topic, payload, options);
     const qos = options.qos ?? 1;
-    const refusal = this.#refusal(qos);
+    const refusal = this.refusal(qos);
     if (refusal !== undefined) throw refusal;
     if (host.engine === undefined) {
       throw mqttError('NOT_CONNECTED', 'The session store is being read', { delivery: 'notSent' });
@@ -111,7 +111,7 @@ export class Publishing {
     }
     if (exchange.qos === 0) return;
     const { topic, qos, packetIdentifier } = exchange;
-    this.#context.emit('publishSettled', { topic, qos, packetIdentifier, ...outcome });
+    this.#context.events.emit('publishSettled', { topic, qos, packetIdentifier, ...outcome });
   }
 
   /** The client ends: accepted messages stay in the session, the waiting for them does not. */
@@ -265,14 +265,12 @@ export class Publishing {
   }
 
   /** What the state of the client says to a publish (reliability.md, "Publishing by state"). */
-  #refusal(qos: number): AnyMqttError | undefined {
+  refusal(qos: number): AnyMqttError | undefined {
     const { state } = this.#context;
     if (state === 'connected') return undefined;
-    if (state === 'closing' || state === 'closed') {
-      return mqttError('CLOSED', 'The client is closed', { delivery: 'notSent' });
-    }
-    if (state !== 'idle' && qos > 0 && this.#options.offlinePublish === 'queue') return undefined;
-    return mqttError('NOT_CONNECTED', `The client is not connected (${state})`, { delivery: 'notSent' });
+    const reconnects = state === 'connecting' || state === 'reconnecting';
+    if (reconnects && qos > 0 && this.#options.offlinePublish === 'queue') return undefined;
+    return unavailable(state, { delivery: 'notSent' });
   }
 }
 

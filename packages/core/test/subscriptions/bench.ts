@@ -5,7 +5,7 @@
 import type { PublishPacket, PublishProperties, QoS } from '@mqttv5/wire';
 
 import type { ClientState, ConnackInfo } from '../../src/api/connect.ts';
-import type { ClientEvents } from '../../src/api/events.ts';
+import type { ClientEvents, EventSink } from '../../src/api/events.ts';
 import type {
   CallbackOptions,
   Filters,
@@ -83,30 +83,34 @@ export class FakePort implements SubscriptionPort {
     this.reading = true;
   }
 
-  emitDrop(message: Message): void {
-    this.drops.push(message);
-    this.log.push(`drop ${message.text()}`);
-    this.onDrop(message);
-  }
+  readonly events: EventSink = {
+    emit: (event, ...payload) => this.#note(event, payload[0]),
+    emitNow: (event, ...payload) => this.#note(event, payload[0]),
+  };
 
-  emitUnmatched(message: Message): void {
-    this.unmatched.push(message);
-    this.log.push(`unmatched ${message.topic}`);
-    this.onUnmatched(message);
-  }
-
-  emitHandlerError(error: unknown, message: Message): void {
-    this.handlerErrors.push({ error, message });
-    this.log.push(`handlerError ${message.text()}`);
-  }
-
-  emitSubscribeError(subscription: SubscriptionHandle, error: AnyMqttError): void {
-    this.subscribeErrors.push({ subscription, error });
-    this.log.push(`subscribeError ${error.code}`);
-  }
-
-  emitAckStalled(event: Parameters<ClientEvents['ackStalled']>[0]): void {
-    this.stalls.push(event);
+  /** `payload` is what `event` carries. */
+  #note(event: keyof ClientEvents, payload: unknown): void {
+    if (event === 'drop') {
+      const { message } = payload as { message: Message };
+      this.drops.push(message);
+      this.log.push(`drop ${message.text()}`);
+      this.onDrop(message);
+    } else if (event === 'unmatched') {
+      const message = payload as Message;
+      this.unmatched.push(message);
+      this.log.push(`unmatched ${message.topic}`);
+      this.onUnmatched(message);
+    } else if (event === 'handlerError') {
+      const failure = payload as { error: unknown; message: Message };
+      this.handlerErrors.push(failure);
+      this.log.push(`handlerError ${failure.message.text()}`);
+    } else if (event === 'subscribeError') {
+      const failure = payload as { subscription: SubscriptionHandle; error: AnyMqttError };
+      this.subscribeErrors.push(failure);
+      this.log.push(`subscribeError ${failure.error.code}`);
+    } else {
+      this.stalls.push(payload as Parameters<ClientEvents['ackStalled']>[0]);
+    }
   }
 }
 
