@@ -101,7 +101,7 @@ export const ReasonCode: {
   WildcardSubscriptionsNotSupported: 0xa2,
 };
 
-const NAMES: ReadonlyMap<number, string> = new Map([
+const SUCCESSES: ReadonlyMap<number, string> = new Map([
   [0x00, 'Success'],
   [0x01, 'Granted QoS 1'],
   [0x02, 'Granted QoS 2'],
@@ -110,42 +110,49 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [0x11, 'No subscription existed'],
   [0x18, 'Continue authentication'],
   [0x19, 'Re-authenticate'],
-  [0x80, 'Unspecified error'],
-  [0x81, 'Malformed Packet'],
-  [0x82, 'Protocol Error'],
-  [0x83, 'Implementation specific error'],
-  [0x84, 'Unsupported Protocol Version'],
-  [0x85, 'Client Identifier not valid'],
-  [0x86, 'Bad User Name or Password'],
-  [0x87, 'Not authorized'],
-  [0x88, 'Server unavailable'],
-  [0x89, 'Server busy'],
-  [0x8a, 'Banned'],
-  [0x8b, 'Server shutting down'],
-  [0x8c, 'Bad authentication method'],
-  [0x8d, 'Keep Alive timeout'],
-  [0x8e, 'Session taken over'],
-  [0x8f, 'Topic Filter invalid'],
-  [0x90, 'Topic Name invalid'],
-  [0x91, 'Packet Identifier in use'],
-  [0x92, 'Packet Identifier not found'],
-  [0x93, 'Receive Maximum exceeded'],
-  [0x94, 'Topic Alias invalid'],
-  [0x95, 'Packet too large'],
-  [0x96, 'Message rate too high'],
-  [0x97, 'Quota exceeded'],
-  [0x98, 'Administrative action'],
-  [0x99, 'Payload format invalid'],
-  [0x9a, 'Retain not supported'],
-  [0x9b, 'QoS not supported'],
-  [0x9c, 'Use another server'],
-  [0x9d, 'Server moved'],
-  [0x9e, 'Shared Subscriptions not supported'],
-  [0x9f, 'Connection rate exceeded'],
-  [0xa0, 'Maximum connect time'],
-  [0xa1, 'Subscription Identifiers not supported'],
-  [0xa2, 'Wildcard Subscriptions not supported'],
 ]);
+
+/** From 0x80 on, without a gap. */
+const FAILURES: readonly string[] = [
+  // 0x80
+  'Unspecified error',
+  'Malformed Packet',
+  'Protocol Error',
+  'Implementation specific error',
+  'Unsupported Protocol Version',
+  'Client Identifier not valid',
+  'Bad User Name or Password',
+  'Not authorized',
+  'Server unavailable',
+  'Server busy',
+  'Banned',
+  'Server shutting down',
+  'Bad authentication method',
+  'Keep Alive timeout',
+  'Session taken over',
+  'Topic Filter invalid',
+  // 0x90
+  'Topic Name invalid',
+  'Packet Identifier in use',
+  'Packet Identifier not found',
+  'Receive Maximum exceeded',
+  'Topic Alias invalid',
+  'Packet too large',
+  'Message rate too high',
+  'Quota exceeded',
+  'Administrative action',
+  'Payload format invalid',
+  'Retain not supported',
+  'QoS not supported',
+  'Use another server',
+  'Server moved',
+  'Shared Subscriptions not supported',
+  'Connection rate exceeded',
+  // 0xa0
+  'Maximum connect time',
+  'Subscription Identifiers not supported',
+  'Wildcard Subscriptions not supported',
+];
 
 /**
  * The standard's name of a Reason Code, for messages and logs.
@@ -166,7 +173,7 @@ export function reasonCodeName(code: number, packet?: PacketType): string {
     if (packet === 'suback') return 'Granted QoS 0';
     if (packet === 'disconnect') return 'Normal disconnection';
   }
-  return NAMES.get(code) ?? `Unknown reason code ${hexByte(code)}`;
+  return SUCCESSES.get(code) ?? FAILURES[code - 0x80] ?? `Unknown reason code ${hexByte(code)}`;
 }
 
 /** A byte as the standard writes it: `0x0a`. */

@@ -5,29 +5,38 @@
 import type { ConnackPacket, ConnectPacket } from '@mqttv5/wire';
 import type { ConnackInfo } from '../api/connect.ts';
 
-/** Receive Maximum of a server that names none. @see MQTT v5.0 §3.2.2.3.3 */
-const DEFAULT_RECEIVE_MAXIMUM = 65_535;
+/** What holds of each limit and capability that CONNACK does not mention. */
+const UNLESS_SAID = {
+  receiveMaximum: 65_535,
+  maximumQoS: 2,
+  retainAvailable: true,
+  maximumPacketSize: undefined,
+  topicAliasMaximum: 0,
+  wildcardSubscriptionAvailable: true,
+  subscriptionIdentifierAvailable: true,
+  sharedSubscriptionAvailable: true,
+  responseInformation: undefined,
+  serverReference: undefined,
+  reasonString: undefined,
+  userProperties: [],
+} as const;
 
 export function connackInfo(broker: URL, connect: ConnectPacket, connack: ConnackPacket): ConnackInfo {
-  const properties = connack.properties ?? {};
+  const {
+    assignedClientIdentifier,
+    serverKeepAlive,
+    authenticationMethod: _method,
+    authenticationData: _data,
+    ...said
+  } = connack.properties ?? {};
   return Object.freeze({
+    ...UNLESS_SAID,
+    sessionExpiryInterval: connect.properties?.sessionExpiryInterval ?? 0,
+    ...said,
     // A copy: a URL can be changed, and this one is the supervisor's.
     broker: new URL(broker),
     sessionPresent: connack.sessionPresent,
-    clientId: properties.assignedClientIdentifier ?? connect.clientId,
-    keepAlive: properties.serverKeepAlive ?? connect.keepAlive,
-    sessionExpiryInterval: properties.sessionExpiryInterval ?? connect.properties?.sessionExpiryInterval ?? 0,
-    receiveMaximum: properties.receiveMaximum ?? DEFAULT_RECEIVE_MAXIMUM,
-    maximumQoS: properties.maximumQoS ?? 2,
-    retainAvailable: properties.retainAvailable ?? true,
-    maximumPacketSize: properties.maximumPacketSize,
-    topicAliasMaximum: properties.topicAliasMaximum ?? 0,
-    wildcardSubscriptionAvailable: properties.wildcardSubscriptionAvailable ?? true,
-    subscriptionIdentifierAvailable: properties.subscriptionIdentifierAvailable ?? true,
-    sharedSubscriptionAvailable: properties.sharedSubscriptionAvailable ?? true,
-    responseInformation: properties.responseInformation,
-    serverReference: properties.serverReference,
-    reasonString: properties.reasonString,
-    userProperties: properties.userProperties ?? [],
+    clientId: assignedClientIdentifier ?? connect.clientId,
+    keepAlive: serverKeepAlive ?? connect.keepAlive,
   });
 }
