@@ -47,6 +47,6 @@ test('what a program does not use is left out of its bundle', { timeout: 20_000 
   const used = parts.filter(([, bytes]) => bytes > 0).map(([file]) => file);
   expect(used).toContain('core/src/client.ts');
   const unused =
-    /client-group|group-|queue-publisher|typed|topic-template|scram|saslprep|memory-|tcp-dial\.ts|dial-error|tls-options\.ts|ws-dial/;
+    /client-group|group-|queue-publisher|typed|topic-template|scram|saslprep|memory-|tcp-dial\.ts|dial-error|own-transport\.ts|ws-dial/;
   expect(used.filter((file) => unused.test(file))).toEqual([]);
 });

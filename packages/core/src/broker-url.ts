@@ -4,6 +4,7 @@
 //
 // A parsed address never holds user info. The credentials stand beside it, so that no event, error or log can show them.
 
+import { schemeProblem } from '#own-transport';
 import type { Brokers } from './api/common.ts';
 import { mqttError } from './errors.ts';
 import type { PlainMqttError } from './errors.ts';
@@ -115,20 +116,8 @@ function checkScheme(url: URL, text: string, hasDial: boolean): void {
     completeHost(url, text, defaultPort);
     return;
   }
-  if (hasDial) return;
-  if (url.protocol === UNIX_SCHEME) {
-    if (url.host !== '') throw invalidUrl(text, `a Unix socket is written ${UNIX_SCHEME}/absolute/path`);
-    if (!url.pathname.startsWith('/') || url.pathname === '/')
-      throw invalidUrl(text, 'the path of the socket is missing');
-    return;
-  }
-  if (WEB_SOCKET_SCHEMES.has(url.protocol)) {
-    throw invalidUrl(text, 'WebSocket needs `dial: webSocketDial()` of @mqttv5/transport-ws');
-  }
-  throw invalidUrl(
-    text,
-    `unknown scheme "${url.protocol.slice(0, -1)}"; known are mqtt, tcp, mqtts, ssl, tls and mqtt+unix`,
-  );
+  const problem = hasDial ? undefined : schemeProblem(url);
+  if (problem !== undefined) throw invalidUrl(text, problem);
 }
 
 /**

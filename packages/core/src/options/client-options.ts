@@ -5,7 +5,7 @@
 
 import { encodedLength } from '@mqttv5/wire';
 import type { UserProperties, Will } from '@mqttv5/wire';
-import { resolveTlsOptions } from '#tls-options';
+import { resolveTlsOptions } from '#own-transport';
 
 import type { Authenticator, ConnectContext, ConnectCredentials } from '../api/connect.ts';
 import type { MaybePromise } from '../api/common.ts';

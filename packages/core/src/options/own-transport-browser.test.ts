@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from 'vitest';
-import { resolveTlsOptions } from './tls-options-browser.ts';
+import { resolveTlsOptions, schemeProblem } from './own-transport-browser.ts';
 
 test('where core has no TLS, the options go to `dial` as they are, in an object that does not change any more', () => {
   const given = { ca: 'PEM', servername: 'broker.example' };
@@ -13,4 +13,8 @@ test('where core has no TLS, the options go to `dial` as they are, in an object 
 test('what is no object is refused', () => {
   // @ts-expect-error: plain JavaScript
   expect(() => resolveTlsOptions('strict')).toThrow('tls must be an object, not "strict"');
+});
+
+test('without `dial` there is nothing to connect with', () => {
+  expect(schemeProblem()).toBe('it needs `dial`, such as webSocketDial() of @mqttv5/transport-ws');
 });

@@ -1,10 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// What core's own transport takes, which is TCP, TLS and Unix domain sockets. Where there is none package.json puts
+// `own-transport-browser.ts` in its place.
 
 import { isBytes } from '@mqttv5/wire/client-side';
 import type { TlsOptions } from '../api/options.ts';
 import { checkBoolean, checkOptions, invalidOption, shown } from './check.ts';
 import { oneOf, resolveOptions } from './rules.ts';
 import type { Rules } from './rules.ts';
+
+/** Why a client without `dial` cannot connect to an address that is not TCP's or TLS's; undefined when it can. */
+export function schemeProblem(url: URL): string | undefined {
+  switch (url.protocol) {
+    case 'mqtt+unix:':
+      if (url.host !== '') return 'a Unix socket is written mqtt+unix:/absolute/path';
+      return url.pathname.startsWith('/') && url.pathname !== '/' ? undefined : 'the path of the socket is missing';
+    case 'ws:':
+    case 'wss:':
+      return 'WebSocket needs `dial: webSocketDial()` of @mqttv5/transport-ws';
+    default:
+      return `unknown scheme "${url.protocol.slice(0, -1)}"; known are mqtt, tcp, mqtts, ssl, tls and mqtt+unix`;
+  }
+}
 
 const RULES: Rules<TlsOptions, TlsOptions> = {
   ca: checkCertificates,
