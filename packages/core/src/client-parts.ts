@@ -8,7 +8,7 @@ import type { PublishOptions, PublishResult } from './api/publish.ts';
 import type { ClientStats } from './api/stats.ts';
 import type { BrokerAddress } from './broker-url.ts';
 import { ClientPorts } from './supervisor/client-ports.ts';
-import { type AnyMqttError, isMqttError } from './errors.ts';
+import type { AnyMqttError } from './errors.ts';
 import { resolveClientOptions, type ResolvedClientOptions } from './options/client-options.ts';
 import { type PoolMember, PublisherPool } from './publisher-pool.ts';
 import { Counters } from './stats.ts';
@@ -80,11 +80,9 @@ export class ClientParts {
       return this.publishing.publish(topic, payload, options);
     // The caller's bytes may have changed by the time another connection tries.
     const own = payload instanceof Uint8Array ? new Uint8Array(payload) : payload;
-    return this.pool.publish(topic, own, options).catch((error: unknown) => {
-      if (isMqttError(error) && error.code === 'NO_HEALTHY_PUBLISHERS')
-        return this.publishing.publish(topic, own, options);
-      throw error;
-    });
+    return this.pool
+      .publish(topic, own, options)
+      .then((result) => result ?? this.publishing.publish(topic, own, options));
   }
 
   tryPublish(topic: string, payload: Payload, options: Omit<PublishOptions, 'qos' | 'signal'> | undefined): boolean {
@@ -93,13 +91,8 @@ export class ClientParts {
   }
 
   /** What is asked of the broker and awaited by the application: reading goes on meanwhile, in spite of "pause". */
-  async brokerWait<T>(operation: Promise<T>): Promise<T> {
-    this.registry.brokerWaitBegin();
-    try {
-      return await operation;
-    } finally {
-      this.registry.brokerWaitEnd();
-    }
+  brokerWait<T>(operation: Promise<T>): Promise<T> {
+    return this.registry.brokerWait(operation);
   }
 
   stats(): ClientStats {

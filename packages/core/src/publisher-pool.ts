@@ -8,7 +8,7 @@ import type { Payload } from './api/common.ts';
 import type { ClientOptions, DisconnectOptions } from './api/options.ts';
 import type { PublishOptions, PublishResult } from './api/publish.ts';
 import type { BrokerAddress } from './broker-url.ts';
-import { type ErrorCode, isMqttError, mqttError } from './errors.ts';
+import { type ErrorCode, isMqttError } from './errors.ts';
 import { fnv1a } from './fnv1a.ts';
 import type { ResolvedPublisherPool } from './options/client-options.ts';
 
@@ -70,8 +70,12 @@ export class PublisherPool {
     await Promise.all([...members.map((member) => member.disconnect()), ...this.#leaving]);
   }
 
-  /** @throws MqttError `NO_HEALTHY_PUBLISHERS` when no member could send it at all; everything a publish throws */
-  async publish(topic: string, payload: Payload, options: PublishOptions | undefined): Promise<PublishResult> {
+  /** Resolves with undefined when no member could send it at all. @throws everything a publish throws */
+  async publish(
+    topic: string,
+    payload: Payload,
+    options: PublishOptions | undefined,
+  ): Promise<PublishResult | undefined> {
     for (const member of this.#candidates(topic)) {
       try {
         return await member.publish(topic, payload, options);
@@ -80,7 +84,7 @@ export class PublisherPool {
       }
     }
     this.#setup.countFallback();
-    throw mqttError('NO_HEALTHY_PUBLISHERS', 'No member of the publisher pool could send', { delivery: 'notSent' });
+    return undefined;
   }
 
   tryPublish(topic: string, payload: Payload, options?: Omit<PublishOptions, 'qos' | 'signal'>): boolean {

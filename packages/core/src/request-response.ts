@@ -10,7 +10,7 @@ import type { Client } from './client.ts';
 import type { Clock } from './clock.ts';
 import { type AnyMqttError, isMqttError, mqttError } from './errors.ts';
 import { type ResolvedRequestOptions, resolveRequestOptions } from './options/request-options.ts';
-import { onAbort, orAborted } from './abort.ts';
+import { type Deferred, deferred, onAbort, orAborted } from './abort.ts';
 
 /** What a requester needs beside the client's public methods. */
 export interface RequestContext {
@@ -19,11 +19,6 @@ export interface RequestContext {
   readonly publishing: { refusal(qos: number): AnyMqttError | undefined };
   brokerWait<T>(operation: Promise<T>): Promise<T>;
   whenEnded(callback: (error: AnyMqttError) => void): void;
-}
-
-interface Pending {
-  resolve(response: Message): void;
-  reject(error: unknown): void;
 }
 
 interface ResponseSubscription {
@@ -36,7 +31,7 @@ interface ResponseSubscription {
 export class Requests {
   readonly #client: Client;
   readonly #context: RequestContext;
-  readonly #pending = new Map<string, Pending>();
+  readonly #pending = new Map<string, Deferred<Message>>();
   #subscription: ResponseSubscription | undefined;
   #sequence = 0;
 
@@ -53,44 +48,28 @@ export class Requests {
     const refusal = this.#context.publishing.refusal(resolved.publish.qos ?? 0);
     if (refusal !== undefined) throw refusal;
     const correlation = this.#nextCorrelation();
+    const response = deferred<Message>();
+    this.#pending.set(key(correlation), response);
+    // Aborts with the reason that ends the request.
     const over = new AbortController();
-    const response = this.#responseTo(correlation, resolved, signal, over);
-    // Its rejection is awaited below, or replaced by an earlier error.
-    response.catch(() => undefined);
+    onAbort(over.signal, response.reject);
+    const forget = onAbort(signal, (reason) => over.abort(reason));
+    const { timeoutMs = Number.POSITIVE_INFINITY } = resolved;
+    const cancel = this.#context.environment.clock.setTimer(timeoutMs, () =>
+      over.abort(mqttError('REQUEST_TIMEOUT', `No response within ${timeoutMs} ms`)),
+    );
     try {
       const subscription = await orAborted(this.#subscribed(resolved.responseQos), over.signal);
       await this.#publish(topic, payload, resolved, subscription.topic, correlation, over.signal);
-      return await this.#context.brokerWait(response);
+      return await this.#context.brokerWait(response.promise);
     } catch (error) {
       throw over.signal.aborted ? over.signal.reason : error;
     } finally {
+      cancel();
+      forget();
       over.abort();
       this.#pending.delete(key(correlation));
     }
-  }
-
-  /** A promise for the response, which the deadline and the caller's signal end. `over` aborts with the reason. */
-  #responseTo(
-    correlation: Uint8Array,
-    { timeoutMs }: ResolvedRequestOptions,
-    signal: AbortSignal | undefined,
-    over: AbortController,
-  ): Promise<Message> {
-    return new Promise((resolve, reject) => {
-      const forget = onAbort(signal, (reason) => over.abort(reason));
-      const cancel =
-        timeoutMs === undefined
-          ? undefined
-          : this.#context.environment.clock.setTimer(timeoutMs, () =>
-              over.abort(mqttError('REQUEST_TIMEOUT', `No response within ${timeoutMs} ms`)),
-            );
-      onAbort(over.signal, (reason) => {
-        cancel?.();
-        forget();
-        reject(reason);
-      });
-      this.#pending.set(key(correlation), { resolve, reject });
-    });
   }
 
   async #publish(

@@ -9,7 +9,7 @@
 // one after the other, which tells a slow connection from a dead one, and a stalled peer fills one buffer after the other
 // instead of a buffer per turn.
 
-import { encode, encodeInto, encodePublishHead } from '@mqttv5/wire';
+import { encodedLength, encodeInto, encodePublishHead } from '@mqttv5/wire';
 import type { Bytes, Packet, PublishPacket } from '@mqttv5/wire';
 import type { Connection } from '../api/transport.ts';
 import type { AnyMqttError } from '../errors.ts';
@@ -221,7 +221,8 @@ export class Outbox {
 
   /** Larger than a buffer without being a large payload: thousands of filters or user properties. */
   #addLarge(packet: Packet): void {
-    const bytes = encode(packet);
+    const bytes = new Uint8Array(encodedLength(packet));
+    encodeInto(packet, bytes, 0);
     const acknowledgementBytes = isAcknowledgement(packet) ? bytes.length : 0;
     this.#seal();
     this.#queue.push({ bytes, buffer: undefined, acknowledgementBytes });
