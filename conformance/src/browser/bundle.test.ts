@@ -15,10 +15,10 @@ const ALL_FOR_A_PAGE = {
 };
 
 /**
- * Minified and gzipped. Reached: 64 KB in November 2026, where MQTT.js has 105. The goal of design/performance.md is 20; until
+ * Minified and gzipped. Reached: 59.5 KB in November 2026, where MQTT.js has 105. The goal of design/performance.md is 20; until
  * then this only keeps it from growing. Lower it with every change that earns it.
  */
-const BUDGET_BYTES = 67_000;
+const BUDGET_BYTES = 61_000;
 
 describe.each([
   ['esbuild', async (entry: typeof ALL_FOR_A_PAGE) => (await bundleWithEsbuild(entry)).code],
@@ -47,6 +47,6 @@ test('what a program does not use is left out of its bundle', { timeout: 20_000 
   const used = parts.filter(([, bytes]) => bytes > 0).map(([file]) => file);
   expect(used).toContain('core/src/client.ts');
   const unused =
-    /client-group|group-|queue-publisher|typed|topic-template|scram|saslprep|memory-|tcp-dial\.ts|dial-error|own-transport\.ts|ws-dial/;
+    /client-group|group-|queue-publisher|typed|topic-template|scram|saslprep|memory-|tcp-dial\.ts|dial-error|own-transport\.ts|ws-dial|lazy-properties|src\/decoder\.ts/;
   expect(used.filter((file) => unused.test(file))).toEqual([]);
 });
