@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { QueueEntry } from '@mqttv5/core';
 import { expect, onTestFinished, test } from 'vitest';
-import { temporaryDirectory } from '../test/temporary-directory.ts';
+import { temporaryDirectory } from '@mqttv5/support/temporary-directory';
 import { FilePublisherQueue } from './file-publisher-queue.ts';
 import { LogDirectory } from './log-directory.ts';
 import type { LogFile } from './log-directory.ts';

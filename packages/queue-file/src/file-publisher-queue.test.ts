@@ -17,7 +17,7 @@ import { isMqttError } from '@mqttv5/core';
 import type { QueueEntry } from '@mqttv5/core';
 import { publisherQueueContract } from '@mqttv5/testing';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { temporaryDirectory } from '../test/temporary-directory.ts';
+import { temporaryDirectory } from '@mqttv5/support/temporary-directory';
 import { FilePublisherQueue } from './file-publisher-queue.ts';
 import type { FilePublisherQueueOptions } from './open-options.ts';
 

@@ -25,7 +25,7 @@ import { ScriptedBroker } from '@mqttv5/testing';
 import type { ScriptedConnection } from '@mqttv5/testing';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { FilePublisherQueue } from '@mqttv5/queue-file';
-import { temporaryDirectory } from './temporary-directory.ts';
+import { temporaryDirectory } from '@mqttv5/support/temporary-directory';
 
 type PublishPacket = Extract<ScriptedConnection['received'][number], { type: 'publish' }>;
 
