@@ -378,6 +378,18 @@ describe('a handler for the group', () => {
   });
 });
 
+test.for([undefined, null, 'x'])('a handler must be a function, not %j', async (handler) => {
+  const { group, brokers } = await connectedGroup(2);
+  await expect(group.subscribeCallback('a', handler as never)).rejects.toMatchObject({ code: 'INVALID_OPTION' });
+  if (handler !== undefined) {
+    expect(() => group.declare('a', { handler: handler as never })).toThrow(
+      expect.objectContaining({ code: 'INVALID_OPTION' }),
+    );
+  }
+  for (const { client } of group.members) await client.ping();
+  expect(brokers.flatMap(({ seen }) => seen).filter((each) => each.startsWith('subscribe'))).toEqual([]);
+});
+
 test('Typed works over a group, with the member in every message', async () => {
   const { group, brokers } = await connectedGroup(2);
   const text: Codec<string> = {

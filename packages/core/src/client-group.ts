@@ -20,8 +20,10 @@ import { Client } from './client.ts';
 import { type AnyMqttError, GroupError, isMqttError, joinErrors, mqttError } from './errors.ts';
 import { fnv1a } from './fnv1a.ts';
 import { GroupHandle, GroupSubscription, inTurns } from './group-subscription.ts';
+import { resolveDisconnectOptions } from './options/disconnect-options.ts';
 import { type ResolvedGroupOptions, resolveGroupMembers, resolveGroupOptions } from './options/group-options.ts';
 import { resolvePublish } from './options/publish-options.ts';
+import { checkHandler } from './options/subscribe-options.ts';
 import { resolveWaitOptions } from './options/wait-options.ts';
 
 /** The clients' collaborators, for tests in virtual time. */
@@ -96,9 +98,12 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
   /**
    * Disconnects every member. The group stays closed.
    *
-   * @throws what a member's `disconnect` throws, once every member was told to
+   * @throws MqttError `INVALID_OPTION`, `FIELD_TOO_LONG` and the reason of a signal that has aborted before: nothing has happened
+   * then; what a member's `disconnect` throws, once every member was told to
    */
   async disconnect(options?: DisconnectOptions): Promise<void> {
+    // What a member alone would refuse, an expiry where its CONNECT said 0, is that member's.
+    resolveDisconnectOptions(options, ANY_EXPIRY).signal?.throwIfAborted();
     this.#closed = true;
     this.#handles.clear();
     await this.#onEach(({ client }) => client.disconnect(options));
@@ -159,7 +164,7 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
     options?: CallbackOptions,
   ): Promise<SubscriptionHandle> {
     this.#assertOpen();
-    const turns = inTurns(handler, options?.concurrency);
+    const turns = inTurns(checkHandler(handler), options?.concurrency);
     const parts = await this.#wholeOrNothing(
       resolveWaitOptions({ signal: options?.signal }),
       ({ name, client }, signal) =>
@@ -188,7 +193,7 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
         options,
       );
     }
-    const turns = inTurns(handler, options?.concurrency);
+    const turns = inTurns(checkHandler(handler), options?.concurrency);
     return this.#keep(
       new GroupHandle(
         this.#allOrNone(({ name, client }) => {
@@ -313,6 +318,8 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
 function present(options: GroupMember['options'] = {}): NonNullable<GroupMember['options']> {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
+
+const ANY_EXPIRY = 1;
 
 /** Why the rest of a group stops to wait when one member has failed. Nobody sees it. */
 const IN_VAIN = new Error('another member of the group has failed');

@@ -7,20 +7,30 @@ import { ClientGroup } from '../client-group.ts';
 const invalid: unknown = expect.objectContaining({ code: 'INVALID_OPTION' });
 const brokers = 'mqtt://127.0.0.1:1';
 
-test.each([undefined, null, {}, [], [undefined], [{ brokers, options: 5 }], [{ brokers, options: { brokers } }]])(
-  'a group is not made of %j',
-  (members) => {
-    // What a program without types may pass.
-    expect(() => new ClientGroup(members as GroupMember[])).toThrow(invalid);
-  },
-);
+test.each([
+  undefined,
+  null,
+  {},
+  [],
+  [undefined],
+  [{ brokers, name: null }],
+  [{ brokers, options: 5 }],
+  [{ brokers, options: { brokers } }],
+])('a group is not made of %j', (members) => {
+  // What a program without types may pass.
+  expect(() => new ClientGroup(members as GroupMember[])).toThrow(invalid);
+});
 
-test.each([null, { shared: 5 }, { shared: { brokers } }, { shared: { clean: true } }, { success: 'most' }])(
-  'a group has no options %j',
-  (options) => {
-    expect(() => new ClientGroup([{ brokers }], options as GroupOptions)).toThrow(invalid);
-  },
-);
+test.each([
+  null,
+  { shared: 5 },
+  { shared: { brokers } },
+  { shared: { clean: true } },
+  { success: 'most' },
+  { success: null },
+])('a group has no options %j', (options) => {
+  expect(() => new ClientGroup([{ brokers }], options as GroupOptions)).toThrow(invalid);
+});
 
 test('undefined is absent', () => {
   const members = [{ name: undefined, brokers, options: undefined }];

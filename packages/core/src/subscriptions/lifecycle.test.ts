@@ -192,6 +192,19 @@ test('nothing is left behind: no timer, also after stalls and held messages', ()
   expect(bench.port.clock.pending).toBe(0);
 });
 
+test('wrong options reject, begin nothing, and leave no promise behind that nobody hears', async () => {
+  const bench = new Bench();
+  bench.connect();
+  const stream = bench.declare('a');
+  for (const options of [{ timeoutMs: 5 } as object, { signal: 5 as unknown as AbortSignal }]) {
+    await expect(stream.ready(options)).rejects.toMatchObject({ code: 'INVALID_OPTION' });
+    await expect(stream.unsubscribe(options)).rejects.toMatchObject({ code: 'INVALID_OPTION' });
+  }
+  expect(stream.closed).toBe(false);
+  // A wait for the grant that nobody has would reject unheard, which fails the test.
+  bench.registry.end(undefined);
+});
+
 // dispose -------------------------------------------------------------------------------------------------------------------
 
 test('S-078: dispose unsubscribes', async () => {
