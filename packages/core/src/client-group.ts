@@ -19,6 +19,7 @@ import type {
 import { Client } from './client.ts';
 import { type AnyMqttError, GroupError, isMqttError, joinErrors, mqttError } from './errors.ts';
 import { fnv1a } from './fnv1a.ts';
+import type { Part } from './group-loop.ts';
 import { GroupHandle, GroupSubscription, inTurns } from './group-subscription.ts';
 import { resolveDisconnectOptions } from './options/disconnect-options.ts';
 import { type ResolvedGroupOptions, resolveGroupMembers, resolveGroupOptions } from './options/group-options.ts';
@@ -51,7 +52,7 @@ interface Member {
 export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupMessage>, AsyncDisposable {
   readonly #members: readonly Member[];
   readonly #options: ResolvedGroupOptions;
-  readonly #handles = new Set<GroupHandle>();
+  readonly #handles = new Set<GroupHandle | GroupSubscription>();
   #next = 0;
   #closed = false;
 
@@ -80,6 +81,7 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
 
   /**
    * Connects every member; when one fails, those that had succeeded are disconnected again, and the group may be connected anew.
+   * What was declared stays for then.
    * A member with `retryInitialConnect`, which goes on trying, is given up once another has failed.
    *
    * @param options - `signal` ends the handshakes.
@@ -91,7 +93,7 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
     await this.#wholeOrNothing(
       signal,
       ({ client, isEndless }, over) => client.connect({ signal: isEndless ? over : signal }),
-      (_info, { client }) => client.disconnect(),
+      (_info, member) => this.#undoConnect(member),
     );
   }
 
@@ -154,7 +156,7 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
       ({ client }, signal) => client.subscribe(filters, { ...options, signal }),
       (subscription) => subscription.unsubscribe(),
     );
-    return this.#merge(parts, options);
+    return this.#merge(this.#named(parts), options);
   }
 
   /** `subscribe` with a handler; `concurrency` counts over all members. @throws as `subscribe` does */
@@ -171,7 +173,7 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
         withHandler((callback) => client.subscribeCallback(filters, callback, { ...options, signal }), turns, name),
       (handle) => handle.unsubscribe(),
     );
-    return this.#keep(new GroupHandle(parts));
+    return this.#keep(new GroupHandle(this.#named(parts)));
   }
 
   /**
@@ -243,13 +245,22 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
     return [...order.filter(({ client }) => client.connected), ...order.filter(({ client }) => !client.connected)];
   }
 
-  #merge(parts: readonly Subscription[], options: SubscribeOptions | undefined): GroupSubscription {
-    const named = parts.map((subscription, index) => ({ subscription, member: this.#members[index]?.name ?? '' }));
-    const ack = options?.ack ?? 'auto';
-    return this.#keep(new GroupSubscription(named, ack));
+  async #undoConnect({ name, client }: Member): Promise<void> {
+    const declared = [...this.#handles].map((handle) => handle.outlives(name));
+    await client.disconnect();
+    if (!this.#closed) for (const again of declared) again();
   }
 
-  #keep<H extends GroupHandle>(handle: H): H {
+  #merge(parts: readonly Part<Subscription>[], options: SubscribeOptions | undefined): GroupSubscription {
+    return this.#keep(new GroupSubscription(parts, options?.ack ?? 'auto'));
+  }
+
+  /** One for each member, in their order. */
+  #named<H extends SubscriptionHandle>(handles: readonly H[]): readonly Part<H>[] {
+    return handles.map((handle, index) => ({ member: this.#members[index]?.name ?? '', handle }));
+  }
+
+  #keep<H extends GroupHandle | GroupSubscription>(handle: H): H {
     this.#handles.add(handle);
     handle.whenEnded(() => this.#handles.delete(handle));
     return handle;
@@ -289,13 +300,16 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
   }
 
   /** What one member throws ends those that were made before it. */
-  #allOrNone<H extends SubscriptionHandle>(make: (member: Member) => H): readonly H[] {
-    const made: H[] = [];
+  #allOrNone<H extends SubscriptionHandle>(make: (member: Member) => H): readonly Part<H>[] {
+    const made: Part<H>[] = [];
     try {
-      for (const member of this.#members) made.push(make(member));
+      for (const member of this.#members) {
+        const again = (): H => make(member);
+        made.push({ member: member.name, handle: again(), again });
+      }
       return made;
     } catch (error) {
-      for (const handle of made) handle.unsubscribe().catch(() => undefined); // the caller hears of the cause
+      for (const { handle } of made) handle.unsubscribe().catch(() => undefined); // the caller hears of the cause
       throw error;
     }
   }
