@@ -40,6 +40,8 @@ export interface SupervisorParts {
   readonly registry: SubscriptionRegistry;
   readonly publishing: Publishing;
   connected(broker: BrokerAddress, clientId: string): void;
+  /** Lets finish what is under way beside the client's own connection. */
+  drain(options: Pick<DisconnectOptions, 'drainTimeoutMs' | 'signal'>): Promise<void>;
   /** The client has ended, by itself or by `disconnect()`: what waits for a message elsewhere ends too. Never rejects. */
   ended(error: AnyMqttError): Promise<void>;
 }
@@ -374,7 +376,8 @@ export class Supervisor implements LinkHandlers {
     signal?.addEventListener('abort', end, { once: true });
     this.#onLinkLost = end;
     try {
-      const done = Promise.all([registry.drain(), publishing.whenIdle()]);
+      const beside = this.#parts.drain({ drainTimeoutMs, signal: over.signal });
+      const done = Promise.all([registry.drain(), publishing.whenIdle(), beside]);
       await Promise.race([orAborted(done, over.signal), sleep(environment.clock, drainTimeoutMs, over.signal)]);
     } catch {
       // The connection was lost or the caller has aborted: there is nothing more to wait for.
