@@ -120,6 +120,7 @@ function checkScheme(url: URL, text: string, hasDial: boolean): void {
     if (url.host !== '') throw invalidUrl(text, `a Unix socket is written ${UNIX_SCHEME}/absolute/path`);
     if (!url.pathname.startsWith('/') || url.pathname === '/')
       throw invalidUrl(text, 'the path of the socket is missing');
+    if (!isDecodable(url.pathname)) throw invalidUrl(text, 'the path of the socket is not percent-encoded UTF-8');
     return;
   }
   if (WEB_SOCKET_SCHEMES.has(url.protocol)) {
@@ -185,6 +186,15 @@ function decodeCredential(encoded: string, text: string): string | undefined {
   } catch {
     // Without the cause: the message of a URIError may one day quote what it could not decode.
     throw invalidUrl(text, 'its user name or password is not percent-encoded UTF-8');
+  }
+}
+
+/** As the path of a file, in which there is no NUL. */
+function isDecodable(path: string): boolean {
+  try {
+    return !decodeURIComponent(path).includes('\0');
+  } catch {
+    return false;
   }
 }
 

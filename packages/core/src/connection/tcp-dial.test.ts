@@ -283,6 +283,8 @@ describe('Unix sockets', () => {
     const missing = await failure(`mqtt+unix:${join(directory, 'none.sock')}`);
     expect(missing).toMatchObject({ code: 'DIAL_FAILED', cause: { code: 'ENOENT' } });
     expect(missing.message).toContain('the socket does not exist');
+    const long = await failure(`mqtt+unix:${join(directory, 'x'.repeat(120))}`);
+    expect(long).toMatchObject({ code: 'DIAL_FAILED', message: expect.stringContaining('about 100 bytes') });
   });
 });
 
@@ -425,6 +427,14 @@ describe('TLS', () => {
     expect(await failure(`mqtts://localhost:${port}`, { cert: 'no', key: 'no' })).toMatchObject({
       code: 'INVALID_OPTION',
     });
+    // OpenSSL would ignore it and then not know the issuer.
+    const bytes = new TextEncoder().encode('/etc/ssl/ca.pem');
+    for (const ca of ['/etc/ssl/ca.pem', bytes, [authority.cert, '']]) {
+      expect(await failure(`mqtts://localhost:${port}`, { ca })).toMatchObject({
+        code: 'INVALID_OPTION',
+        message: expect.stringContaining('contents of a file, not its path'),
+      });
+    }
   });
 
   test('an abort ends a handshake that never answers', async () => {
