@@ -36,6 +36,7 @@ const EXPLANATIONS: ReadonlyMap<string, string> = new Map([
     'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED',
     'the broker asks for a client certificate; give `tls.cert` and `tls.key`',
   ],
+  ['ERR_SSL_TLSV1_ALERT_UNKNOWN_CA', 'the broker does not know the issuer of the client certificate'],
   ['ERR_SSL_NO_APPLICATION_PROTOCOL', 'the broker accepts none of `tls.alpnProtocols`'],
   ['ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL', 'the broker accepts none of `tls.alpnProtocols`'],
 ]);
