@@ -18,6 +18,11 @@ const EXPLANATIONS: ReadonlyMap<string, string> = new Map([
   ['SELF_SIGNED_CERT_IN_CHAIN', 'the certificate chain ends in a self-signed certificate that is not in `tls.ca`'],
   ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'the issuer of the certificate is not known; give it in `tls.ca`'],
   ['UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'the issuer of the certificate is not known; give it in `tls.ca`'],
+  [
+    'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED',
+    'the broker asks for a client certificate; give `tls.cert` and `tls.key`',
+  ],
+  ['ERR_SSL_TLSV1_ALERT_UNKNOWN_CA', 'the broker does not know the issuer of the client certificate'],
 ]);
 
 /** `DIAL_FAILED` for `broker`, shown without its query, which may hold a token. */

@@ -51,7 +51,7 @@ function open(broker: URL, options: SocketOptions, { signal }: DialOptions): Pro
     try {
       socket = new WebSocket(broker, [SUBPROTOCOL], options);
     } catch (error) {
-      reject(unusable(error));
+      reject(unusable('address or the headers', error));
       return;
     }
     const abort = (): void => {
@@ -105,7 +105,7 @@ function secureContextOf(tls: TlsOptions, given: object): SecureContext {
     for (const name of ['ca', 'cert', 'key'] as const) checkPem(tls[name], name);
     return createSecureContext(given);
   } catch (error) {
-    throw unusable(error);
+    throw unusable('TLS options', error);
   }
 }
 
@@ -118,9 +118,9 @@ function checkPem(value: TlsOptions['ca'], name: string): void {
 }
 
 /** What `ws`, `http` and `tls` refuse before anything is sent. */
-function unusable(cause: unknown): MqttError {
+function unusable(what: string, cause: unknown): MqttError {
   const why = cause instanceof Error ? cause.message : String(cause);
-  return new MqttError('INVALID_OPTION', `The address, the headers or the TLS options cannot be used: ${why}`, {
+  return new MqttError('INVALID_OPTION', `The ${what} cannot be used: ${why}`, {
     cause,
   });
 }
