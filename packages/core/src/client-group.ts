@@ -21,6 +21,7 @@ import { type AnyMqttError, GroupError, isMqttError, joinErrors, mqttError } fro
 import { fnv1a } from './fnv1a.ts';
 import type { Part } from './group-loop.ts';
 import { GroupHandle, GroupSubscription, inTurns } from './group-subscription.ts';
+import { invalidOption } from './options/check.ts';
 import { resolveDisconnectOptions } from './options/disconnect-options.ts';
 import { type ResolvedGroupOptions, resolveGroupMembers, resolveGroupOptions } from './options/group-options.ts';
 import { resolvePublish } from './options/publish-options.ts';
@@ -56,15 +57,20 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
   #next = 0;
   #closed = false;
 
-  /** @throws MqttError `INVALID_OPTION` (no member, a name twice, an unknown key), and what the constructor of `Client` throws */
+  /** @throws MqttError `INVALID_OPTION` (no member, a name or a store twice, an unknown key), and what the constructor of `Client` throws */
   constructor(members: readonly GroupMember[], options?: GroupOptions);
   /** @internal */
   constructor(members: readonly GroupMember[], options: GroupOptions | undefined, environment: Environment | undefined);
   constructor(members: readonly GroupMember[], options?: GroupOptions, environment?: Environment) {
     const named = resolveGroupMembers(members);
     this.#options = resolveGroupOptions(options, named);
+    const stores = new Set<unknown>();
     this.#members = named.map(({ name, brokers, options: own }) => {
       const merged = { ...this.#options.shared, ...present(own), brokers };
+      // Two sessions in one store would overwrite each other's records.
+      if (merged.store !== undefined && stores.has(merged.store))
+        throw invalidOption(`"${name}" has the store of another member: each has a session of its own`);
+      stores.add(merged.store);
       return { name, client: new Client(merged, environment), isEndless: merged.retryInitialConnect === true };
     });
   }
