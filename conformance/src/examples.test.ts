@@ -35,7 +35,7 @@ describe.runIf(requireMosquitto())('examples, with Mosquitto', { timeout: 40_000
   afterAll(() => broker.close());
 
   test.for(names)('%s does what it shows', async (name) => {
-    expect(await run(name, environmentFor(name, broker))).toMatchObject({ code: 0, failure: '' });
+    expect(await run(name, await environmentFor(name, broker))).toMatchObject({ code: 0, failure: '' });
   });
 
   test('oauth says what this broker has no part in', async () => {
@@ -46,10 +46,10 @@ describe.runIf(requireMosquitto())('examples, with Mosquitto', { timeout: 40_000
 });
 
 /** What tells an example to use the broker. */
-function environmentFor(name: string, broker: Mosquitto): Record<string, string> {
+async function environmentFor(name: string, broker: Mosquitto): Promise<Record<string, string>> {
   if (name === 'ws') return { MQTT_BROKER: broker.webSocketUrl };
   if (name !== 'tls') return { MQTT_BROKER: broker.url };
-  const { cert, key } = broker.authority.issue({ commonName: 'meter-7' });
+  const { cert, key } = await broker.authority.issue({ commonName: 'meter-7' });
   const file = (base: string, content: string): string => {
     const path = join(broker.directory, base);
     writeFileSync(path, content, { mode: 0o600 });

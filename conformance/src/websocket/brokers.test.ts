@@ -6,7 +6,7 @@ import { webSocketDial } from '@mqttv5/transport-ws';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { brokers } from '../brokers.ts';
 import type { BrokerUnderTest, Demands } from '../brokers.ts';
-import { createAuthority } from '../certificates.ts';
+import { createAuthority } from '@mqttv5/support/certificates';
 import { smoke } from '../runtimes/smoke.ts';
 
 for (const kind of brokers) {
@@ -49,7 +49,7 @@ for (const kind of brokers) {
 
     test('wss refuses the certificate of another authority, and one for another host', async () => {
       const { secureWebSocketUrl, ca } = await start({ webSocket: true, tls: true });
-      expect(await refused(secureWebSocketUrl, { tls: { ca: createAuthority().ca } })).toMatchObject({
+      expect(await refused(secureWebSocketUrl, { tls: { ca: (await createAuthority()).ca } })).toMatchObject({
         code: 'DIAL_FAILED',
       });
       expect(await refused(secureWebSocketUrl, { tls: { ca, servername: 'elsewhere.example' } })).toMatchObject({

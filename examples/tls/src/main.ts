@@ -9,7 +9,7 @@ import { check, createAuthority, example } from '@mqttv5/example-shared';
 import { startBroker } from '@mqttv5/testing';
 
 const prefix = example('tls');
-const stranger = createAuthority('somebody else');
+const stranger = await createAuthority('somebody else');
 
 // `ca`, `cert` and `key` are contents, not paths. Without `ca` the system's authorities are trusted.
 const { url, trusted, close } = await (process.env['MQTT_BROKER'] === undefined ? embedded() : yours());
@@ -19,7 +19,10 @@ console.log(`connected to ${url}, published with 0x${reasonCode.toString(16)}`);
 await client.disconnect();
 
 await refused('no client certificate', url, { ca: trusted.ca });
-await refused('a client certificate of another authority', url, { ...trusted, ...stranger.issue('meter-7') });
+await refused('a client certificate of another authority', url, {
+  ...trusted,
+  ...(await stranger.issue({ commonName: 'meter-7' })),
+});
 await refused('a broker signed by an authority we do not trust', url, { ...trusted, ca: stranger.ca });
 await refused('a broker with another name', url, { ...trusted, servername: 'elsewhere.example' });
 await refused('plain text on a TLS port', url.replace('mqtts:', 'mqtt:'), undefined);
@@ -39,12 +42,12 @@ async function refused(what: string, to: string, tls: TlsOptions | undefined): P
 }
 
 async function embedded() {
-  const authority = createAuthority('example authority');
-  const server = authority.issue('broker', ['localhost']);
+  const authority = await createAuthority('example authority');
+  const server = await authority.issue({ commonName: 'broker', names: ['localhost'] });
   const broker = await startBroker({ tls: { ...server, ca: authority.ca, rejectUnauthorized: true } });
   return {
     url: broker.url.replace('127.0.0.1', 'localhost'), // the name in the certificate
-    trusted: { ca: authority.ca, ...authority.issue('meter-7') },
+    trusted: { ca: authority.ca, ...(await authority.issue({ commonName: 'meter-7' })) },
     close: () => broker.close(),
   };
 }

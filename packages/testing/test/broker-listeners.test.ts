@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { Decoder, encode } from '@mqttv5/wire';
 import type { Packet } from '@mqttv5/wire';
-import { createAuthority } from '../../../conformance/src/certificates.ts';
+import { createAuthority } from '@mqttv5/support/certificates';
 import { startBroker } from '../src/index.ts';
 import type { Broker, BrokerOptions } from '../src/index.ts';
 import { until } from './events.ts';
@@ -61,9 +61,9 @@ describe('memory', () => {
   });
 });
 
-describe('TLS', () => {
-  const authority = createAuthority();
-  const server = authority.issue({ commonName: 'localhost', names: ['127.0.0.1', 'localhost'] });
+describe('TLS', async () => {
+  const authority = await createAuthority();
+  const server = await authority.issue({ commonName: 'localhost', names: ['127.0.0.1', 'localhost'] });
 
   async function handshake(broker: Broker, options: { cert?: string; key?: string } = {}): Promise<Packet[]> {
     const { port } = new URL(broker.url);
@@ -90,8 +90,10 @@ describe('TLS', () => {
   test('rejectUnauthorized asks for a client certificate that ca vouches for', async () => {
     await using broker = await startBroker({ tls: { ...server, ca: authority.ca, rejectUnauthorized: true } });
     expect(await handshake(broker)).toEqual([]);
-    expect(await handshake(broker, createAuthority().issue({ commonName: 'stranger' }))).toEqual([]);
-    expect(await handshake(broker, authority.issue({ commonName: 'client' }))).toMatchObject([{ type: 'connack' }]);
+    expect(await handshake(broker, await (await createAuthority()).issue({ commonName: 'stranger' }))).toEqual([]);
+    expect(await handshake(broker, await authority.issue({ commonName: 'client' }))).toMatchObject([
+      { type: 'connack' },
+    ]);
   });
 
   test('a plain client gets nowhere, and the broker lives on', async () => {
