@@ -250,7 +250,7 @@ export abstract class LocalSubscription implements SubscriptionHandle, MessageOw
     if (this.#life !== 'open') return false;
     this.#life = life;
     this.#error = error;
-    this.buffer.releaseReading();
+    this.buffer.end();
     this.grants.settle(error ?? mqttError('CLOSED', 'The subscription ended before the broker had granted it'));
     return true;
   }
