@@ -57,8 +57,9 @@ export class Requests {
     response.catch(() => undefined);
     try {
       const subscription = await orAborted(this.#subscribed(resolved.responseQos), over.signal);
-      await this.#publish(topic, payload, resolved, subscription.topic, correlation, over.signal);
-      return await this.#context.brokerWait(response);
+      const published = this.#publish(topic, payload, resolved, subscription.topic, correlation, over.signal);
+      // A response may overtake PUBACK or PUBCOMP: it is the answer, and the exchange ends by itself.
+      return await this.#context.brokerWait(Promise.race([response, published.then(() => response)]));
     } catch (error) {
       throw over.signal.aborted ? over.signal.reason : error;
     } finally {
