@@ -29,6 +29,7 @@ describe('TCP', () => {
     const port = Number(new URL(broker.url).port);
     await expect(startBroker({ port })).rejects.toMatchObject({ code: 'LISTEN_FAILED', cause: { code: 'EADDRINUSE' } });
     await expect(startBroker({ webSocketPort: port })).rejects.toMatchObject({ code: 'LISTEN_FAILED' });
+    await expect(startBroker({ host: 5 } as object)).rejects.toMatchObject({ code: 'INVALID_OPTION' });
   });
 
   test('a packet in single bytes is a packet', async () => {
@@ -253,6 +254,7 @@ describe('the program', () => {
     expect(() => broker.publish('a', '', { qos: 3 as 2 })).toThrow(/qos has to be/);
     expect(() => broker.publish('a', '', { retian: true } as object)).toThrow(/did you mean retain/);
     expect(() => broker.publish('a', '', { retain: true })).toThrow(/no retained messages/);
+    expect(() => broker.publish('a', 5 as unknown as string)).toThrow(/payload has to be/);
     expect(() => broker.disconnect('a', 0x04)).toThrow(/0x4 is none/);
     broker.disconnect('nobody');
     await broker.close();
