@@ -416,6 +416,26 @@ test('an aborted subscribe whose filter somebody else holds is not unsubscribed'
   expect(other.closed).toBe(false);
 });
 
+test('granted to an aborted subscribe, and refused to the one who holds it in the first of two packets: given back', async () => {
+  const bench = new Bench();
+  bench.connect();
+  bench.declare('b');
+  bench.answer();
+  // Two packets, since b has another holder; their outcome is one.
+  const holder = bench.declare(['a', 'b', 'c']);
+  const [first, second] = [bench.request(1), bench.request()];
+  const abort = new AbortController();
+  const subscribing = bench.subscribe('a', { signal: abort.signal });
+  abort.abort();
+  await expect(subscribing).rejects.toThrow();
+  bench.answer();
+  bench.answer([0x87, 0], first);
+  expect(asked(bench)).not.toContain('unsubscribe a');
+  bench.answer(undefined, second);
+  expect(holder.results.map(({ reasonCode }) => reasonCode)).toEqual([0x87, 0, 0]);
+  expect(asked(bench).at(-1)).toBe('unsubscribe a');
+});
+
 test('an aborted subscribe that was never sent is taken back', async () => {
   const bench = new Bench();
   bench.connect();

@@ -70,10 +70,11 @@ export class SubscriptionBook {
     this.forgetIfDone(call);
   }
 
-  leave(subscription: LocalSubscription, filter: string): void {
+  leave(subscription: LocalSubscription, filter: string): BrokerSubscription | undefined {
     const target = this.#targets.get(filter);
     if (target !== undefined) this.#leave(subscription, target);
     this.#routes.changed();
+    return target;
   }
 
   /** An UNSUBSCRIBE follows for each. */

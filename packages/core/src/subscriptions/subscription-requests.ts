@@ -88,7 +88,9 @@ export class SubscriptionRequests {
 
   /** `subscription` holds `filter` no more: the broker has refused it. */
   leave(subscription: LocalSubscription, filter: string): void {
-    this.#book.leave(subscription, filter);
+    const target = this.#book.leave(subscription, filter);
+    // Somebody who has given up since may have been granted it.
+    if (target !== undefined) this.#giveBack([target]);
   }
 
   // The broker --------------------------------------------------------------------------------------------------------------
