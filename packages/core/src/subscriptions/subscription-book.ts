@@ -97,6 +97,12 @@ export class SubscriptionBook {
     for (const target of this.#targets.values()) for (const asked of target.asked) asked.granted = false;
   }
 
+  /** An older request for the filter may stand in its place: unless it is open itself, it is to be asked for again. */
+  doubtNewest(filter: string): void {
+    const owner = this.#targets.get(filter)?.owner;
+    if (owner?.open === false) owner.granted = false;
+  }
+
   /** The broker knows nothing of it any more. What is held stays. */
   forgetSession(): void {
     this.#identifiers.forgetRetired();

@@ -121,8 +121,10 @@ export class SubscriptionRequests {
   /** After the engine has sent what was open again, if the session was resumed. */
   handleConnected({ fate, inDoubt, info }: SessionStart): void {
     this.#broker = info;
-    if (fate === 'resumed') this.#unsubscribing.handleResumed(info);
-    else this.#forgetSession();
+    if (fate === 'resumed') {
+      this.#doubtOvertaken();
+      this.#unsubscribing.handleResumed(info);
+    } else this.#forgetSession();
     if (inDoubt) this.#doubtGrants();
     for (const call of this.#book.calls) {
       const asked = call.asked.filter((each) => isOwner(each) && !each.open && !each.granted);
@@ -252,6 +254,12 @@ export class SubscriptionRequests {
     this.#book.doubtGrants();
     // What the engine has sent again now stands for all who hold the filter.
     for (const open of this.#open.values()) open.audience = 'holders';
+  }
+
+  /** What the engine has sent again stands behind what was answered before it, and has undone that where the filter is the same. */
+  #doubtOvertaken(): void {
+    for (const filter of this.#unsubscribing.openFilters()) this.#book.doubtNewest(filter);
+    for (const { asked } of this.#open.values()) for (const { target } of asked) this.#book.doubtNewest(target.filter);
   }
 
   #forgetSession(): void {
