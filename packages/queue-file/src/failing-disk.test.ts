@@ -2,6 +2,7 @@
 //
 // What the disk refuses: a file layer whose next write, sync or creation fails when the test says so.
 
+import type { Buffer } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { QueueEntry } from '@mqttv5/core';
@@ -12,7 +13,7 @@ import { LogDirectory } from './log-directory.ts';
 import type { LogFile } from './log-directory.ts';
 import { planOpen } from './open-options.ts';
 
-type Call = 'write' | 'sync' | 'truncate' | 'create';
+type Call = 'write' | 'sync' | 'truncate' | 'create' | 'read';
 
 const unbounded = { maximumSize: Number.POSITIVE_INFINITY, overflow: 'dropNewest', keep: new Set<number>() } as const;
 const full = (): Error => Object.assign(new RangeError('ENOSPC: no space left on device'), { code: 'ENOSPC' });
@@ -24,6 +25,11 @@ function entry(id: string, bytes: number = 100): Omit<QueueEntry, 'sequence' | '
 class FailingDirectory extends LogDirectory {
   readonly failing = new Set<Call>();
   readonly calls: Call[] = [];
+
+  override read(name: string, position: number, length: number): Buffer {
+    if (this.failing.has('read')) throw Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' });
+    return super.read(name, position, length);
+  }
 
   override async open(name: string): Promise<LogFile> {
     return this.#wrap(await super.open(name));
@@ -135,6 +141,20 @@ test('a write that fails and cannot be taken back stops the queue', async () => 
   await expect(queue.enqueue(entry('b'), unbounded)).rejects.toMatchObject({ code: 'STORE_FAILED' });
   directory.failing.clear();
   await expect(queue.enqueue(entry('c'), unbounded)).rejects.toThrow(/must be opened anew/);
+});
+
+test('a read that fails is a StoreError for whoever needs it, and changes nothing', async () => {
+  const { directory, queue } = await openFailing();
+  const { entry: a } = await queue.enqueue(entry('a'), unbounded);
+  directory.failing.add('read');
+  const refusal = { code: 'STORE_FAILED', cause: expect.objectContaining({ code: 'EIO' }) };
+  await expect(queue.peek(0, 1)).rejects.toMatchObject(refusal);
+  await expect(queue.enqueue(entry('a'), unbounded)).rejects.toMatchObject(refusal);
+  const evicting = { maximumSize: 1, overflow: 'dropOldest', keep: new Set<number>() } as const;
+  await expect(queue.enqueue(entry('b'), evicting)).rejects.toMatchObject(refusal);
+  directory.failing.clear();
+  expect(await queue.peek(0, 10)).toEqual([a]);
+  expect(await idsAfterReopening(directory, queue)).toEqual(['a']);
 });
 
 test('without a new segment the old one grows on', async () => {

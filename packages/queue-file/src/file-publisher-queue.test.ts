@@ -141,6 +141,19 @@ describe('the queue', () => {
   });
 });
 
+describe('200,000 messages', () => {
+  const many = 200_000;
+
+  test('asked for at once are taken in seconds, and can be read in one look', { timeout: 60_000 }, async () => {
+    const queue = await opened(temporaryDirectory(), { sync: 'none' });
+    const before = performance.now();
+    await Promise.all(Array.from({ length: many }, (_, index) => queue.enqueue(entry(`${index}`), unbounded)));
+    // A second or three; in time that grows with the square of the number it was 25.
+    expect(performance.now() - before).toBeLessThan(15_000);
+    expect(await queue.peek(0, Number.MAX_SAFE_INTEGER)).toHaveLength(many);
+  });
+});
+
 describe('maximumBytes', () => {
   test('refuses with QUEUE_FULL what does not fit, and takes it once there is room', async () => {
     const queue = await opened(temporaryDirectory(), { maximumBytes: 3000 });

@@ -178,12 +178,12 @@ export class FilePublisherQueue implements PublisherQueue, AsyncDisposable {
         const last = indexed.at(-1);
         if (last === undefined) break;
         // Those that cannot be read are set aside; as many more are taken instead.
-        entries.push(...this.#read(indexed).filter((entry) => entry !== undefined));
+        for (const entry of this.#read(indexed)) if (entry !== undefined) entries.push(entry);
         after = last.sequence;
       }
       return entries;
     } catch (error) {
-      throw new StoreError(`Cannot read the queue in ${this.#plan.directory}: ${messageOf(error)}`, { cause: error });
+      throw this.#asStoreError('read', error);
     }
   }
 
@@ -249,17 +249,20 @@ export class FilePublisherQueue implements PublisherQueue, AsyncDisposable {
     if (this.#announceSequence) batch.writeSequence(this.#nextSequence, false);
     const staged: Task[] = [];
     const most = this.#plan.sync === 'always' ? 1 : BATCH_OPERATIONS;
+    let taken = 0;
     while (staged.length < most && batch.writer.length < BATCH_BYTES) {
-      const [task] = this.#tasks;
+      const task = this.#tasks[taken];
       if (task === undefined) break;
       try {
         if (!task.stage(batch)) break;
         staged.push(task);
       } catch (error) {
-        task.failed(error);
+        task.failed(this.#asStoreError('read', error));
       }
-      this.#tasks.shift();
+      taken += 1;
     }
+    // All at once: there may be 100,000 behind them, and each would be moved for each.
+    this.#tasks.splice(0, taken);
     try {
       const sync = this.#plan.sync !== 'none' || this.#announceSequence;
       if (batch.writer.length > 0) await this.#log.append(batch.writer.bytes, sync);
@@ -267,7 +270,8 @@ export class FilePublisherQueue implements PublisherQueue, AsyncDisposable {
       batch.apply();
       for (const task of staged) task.done();
     } catch (error) {
-      for (const task of staged) task.failed(error);
+      const failure = this.#asStoreError('write to', error);
+      for (const task of staged) task.failed(failure);
     }
   }
 
@@ -376,6 +380,14 @@ export class FilePublisherQueue implements PublisherQueue, AsyncDisposable {
       await this.#directory.disown();
       await this.#lock.release();
     }
+  }
+
+  /** What the disk says; what is ours already stays as it is. */
+  #asStoreError(action: string, error: unknown): unknown {
+    if (isMqttError(error)) return error;
+    return new StoreError(`Cannot ${action} the queue in ${this.#plan.directory}: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
 
   #requireOpen(): void {
