@@ -794,6 +794,36 @@ describe('a queue that fails', () => {
     expect(connection.received.filter(({ type }) => type === 'publish')).toHaveLength(1);
   });
 
+  test('to be read is read again, without a new message to remind of it', async () => {
+    const queue = new MemoryPublisherQueue();
+    const bench = new Bench({ queue });
+    await bench.publish('a');
+    const peek = queue.peek.bind(queue);
+    queue.peek = () => {
+      queue.peek = peek;
+      throw new TypeError('broken');
+    };
+    const connection = await bench.connect();
+    const [a] = await expectPublishes(connection, 'a');
+    if (a) connection.send(puback(a));
+    await bench.publisher.flush();
+  });
+
+  test('to be read ends flush with its error, or with a StoreError when it is not ours', async () => {
+    const queue = new MemoryPublisherQueue();
+    const bench = new Bench({ queue });
+    queue.peek = () => {
+      throw new TypeError('broken');
+    };
+    await expect(bench.publisher.flush()).rejects.toMatchObject({
+      code: 'STORE_FAILED',
+      cause: expect.any(TypeError),
+    });
+    queue.close();
+    queue.peek = MemoryPublisherQueue.prototype.peek;
+    expect(await codeOf(bench.publisher.flush())).toBe('QUEUE_CLOSED');
+  });
+
   test('to enqueue rejects with its error, or with a StoreError when it is not ours', async () => {
     const queue = new MemoryPublisherQueue();
     const bench = new Bench({ queue });

@@ -295,10 +295,7 @@ export class Drain implements Producer {
 
   async #readAhead(): Promise<void> {
     while (this.#ahead.length === 0 && !this.#exhausted) {
-      // Set first: what is added during the look unsets it.
-      this.#exhausted = true;
-      const found = await this.#queue.peek(this.#cursor, this.#options.window);
-      if (found.length > 0) this.#exhausted = false;
+      const found = await this.#look();
       this.#cursor = found.at(-1)?.sequence ?? this.#cursor;
       for (const entry of found) {
         const { sequence, dead } = entry;
@@ -306,6 +303,20 @@ export class Drain implements Producer {
         if (dead !== undefined) this.#bury(sequence, undefined, true);
         else this.#ahead.push(entry);
       }
+    }
+  }
+
+  async #look(): Promise<readonly QueueEntry[]> {
+    // Set first: what is added during the look unsets it.
+    this.#exhausted = true;
+    try {
+      const found = await this.#queue.peek(this.#cursor, this.#options.window);
+      if (found.length > 0) this.#exhausted = false;
+      return found;
+    } catch (error) {
+      // Nobody has seen the end of the queue.
+      this.#exhausted = false;
+      throw error;
     }
   }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { Payload, WaitOptions } from '../api/common.ts';
-import type { PublisherQueue, QueueOptions, QueuePublishOptions, QueuedPublish } from '../api/queue.ts';
+import type { PublisherQueue, QueueEntry, QueueOptions, QueuePublishOptions, QueuedPublish } from '../api/queue.ts';
 import { orAborted } from '../abort.ts';
 import { type Client, producersOf } from '../client.ts';
 import { isMqttError, mqttError, StoreError } from '../errors.ts';
@@ -83,7 +83,7 @@ export class QueuePublisher implements AsyncDisposable {
   /**
    * Resolves when the queue is empty: everything that was put into it before has been delivered or is a dead letter.
    *
-   * @throws MqttError `QUEUE_CLOSED` when the publisher closes first
+   * @throws MqttError `QUEUE_CLOSED` when the publisher closes first; StoreError when the queue cannot be read
    */
   async flush(options?: WaitOptions): Promise<void> {
     const signal = resolveWaitOptions(options, 'flush');
@@ -145,7 +145,7 @@ export class QueuePublisher implements AsyncDisposable {
       if (!existed) this.#drain.enqueued();
       return handle;
     } catch (error) {
-      throw isMqttError(error) ? error : new StoreError('The queue has failed', { cause: error, delivery: 'unknown' });
+      throw isMqttError(error) ? error : queueFailed(error, 'unknown');
     } finally {
       this.#enqueuing -= 1;
       this.#drain.progressed();
@@ -172,11 +172,19 @@ export class QueuePublisher implements AsyncDisposable {
       if (this.#closing !== undefined) throw closed();
       // Dead entries of an earlier process are in the queue and not in its size.
       if (this.#isIdle && this.#queue.size === 0) {
-        const left = await this.#queue.peek(-1, 1);
-        if (left.length === 0 && this.#isIdle) return;
+        const left = await this.#first();
+        if (left === undefined && this.#isIdle) return;
         this.#drain.wake();
       }
       await this.#drain.progress();
+    }
+  }
+
+  async #first(): Promise<QueueEntry | undefined> {
+    try {
+      return (await this.#queue.peek(-1, 1))[0];
+    } catch (error) {
+      throw isMqttError(error) ? error : queueFailed(error);
     }
   }
 
@@ -209,6 +217,10 @@ function sessionOf(client: Client, queueId: string): DrainSession {
     claim: (producer) => producers.claim(queueId, producer),
     open: async () => await producers.open(),
   };
+}
+
+function queueFailed(cause: unknown, delivery?: 'unknown'): StoreError {
+  return new StoreError('The queue has failed', { cause, delivery });
 }
 
 function closed(): PlainMqttError {
