@@ -265,7 +265,7 @@ export class OutboundFlow {
   rejectFirstPut(exchange: PublishExchange, error: StoreError): void {
     if (exchange.settled || !this.#owns(exchange)) return;
     this.#leave(exchange);
-    // The loss of the session has made another record of it since.
+    // Lowered, or carried over to another session, while the first was being written.
     if (exchange.rewritten) this.#core.journal.deleteOutbound(exchange.packetIdentifier);
     this.#core.effects.count('publishesFailed');
     this.#core.effects.settlePublish(exchange, { error: withDelivery(error, 'notSent') });
