@@ -46,8 +46,10 @@ export class OutboundFlow {
   }
 
   /** A record of the store. They come in send order. */
-  restore(exchange: PublishExchange): void {
-    const { packetIdentifier, ref } = exchange;
+  restore(exchange: PublishExchange, now: number): void {
+    const { message, packetIdentifier, ref } = exchange;
+    // The clock may have been set back since: nothing lives longer than it was given.
+    exchange.expiresAt = Math.min(exchange.expiresAt, expiryInstant(message, now));
     this.#core.identifiers.assign(packetIdentifier, exchange);
     this.#core.identifiers.continueAfter(packetIdentifier);
     this.#sequence = Math.max(this.#sequence, exchange.sequence, exchange.pubrecSequence);
