@@ -104,12 +104,8 @@ export class SqliteSessionStore implements SessionStore, Disposable {
    */
   commit(operations: readonly SessionOperation[]): void {
     this.#requireOpen();
-    const [first] = operations;
-    if (first === undefined) return;
     try {
-      // A single statement is a transaction of its own: two statements less on the way of one message.
-      if (operations.length === 1) this.#apply(first);
-      else this.#applyAll(operations);
+      this.#write(operations);
     } catch (error) {
       throw this.#failed('write', error);
     }
@@ -134,7 +130,36 @@ export class SqliteSessionStore implements SessionStore, Disposable {
     this.close();
   }
 
-  #applyAll(operations: readonly SessionOperation[]): void {
+  #write(operations: readonly SessionOperation[]): void {
+    try {
+      this.#transact(operations);
+    } catch (error) {
+      if (sqliteCode(error) !== 'SQLITE_FULL' || !this.#emptyLog()) throw error;
+      this.#transact(operations);
+    }
+  }
+
+  /**
+   * Nearly all of the log is pages that later ones have replaced: megabytes, for a session of a few kilobytes. On a full disk
+   * it is what can be given back. False when it cannot: the database would have to grow for it.
+   */
+  #emptyLog(): boolean {
+    try {
+      this.#database.pragma('wal_checkpoint(TRUNCATE)');
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #transact(operations: readonly SessionOperation[]): void {
+    const [first] = operations;
+    if (first === undefined) return;
+    // A single statement is a transaction of its own: two statements less on the way of one message.
+    if (operations.length === 1) {
+      this.#apply(first);
+      return;
+    }
     this.#begin.run();
     try {
       for (const operation of operations) this.#apply(operation);
