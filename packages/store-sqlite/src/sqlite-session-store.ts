@@ -17,6 +17,8 @@ import { inspect, migrate, readClientId, readInteger, writeClientId } from './sc
 const CHECKPOINT_PAGES = 4000;
 /** The log is cut back to this after a checkpoint, so that one large burst does not occupy the disk for ever. */
 const LOG_SIZE_LIMIT_BYTES = CHECKPOINT_PAGES * 4096;
+/** Room in the database when it is opened, so that the log of a session of about this size can be emptied on a full disk. */
+const RESERVED_BYTES = 64 * 1024;
 /** Pages of 4 KiB that must be free, and more than half of all, before `open` rewrites the file without them: 16 MiB. */
 const VACUUM_PAGES = 4096;
 
@@ -140,12 +142,12 @@ export class SqliteSessionStore implements SessionStore, Disposable {
   }
 
   /**
-   * Nearly all of the log is pages that later ones have replaced: megabytes, for a session of a few kilobytes. On a full disk
-   * it is what can be given back. False when it cannot: the database would have to grow for it.
+   * Nearly all of the log is pages that later ones have replaced. On a full disk their room is what is left: copied into the
+   * database, the log begins anew in the place it has. False when the database would have to grow for that.
    */
   #emptyLog(): boolean {
     try {
-      this.#database.pragma('wal_checkpoint(TRUNCATE)');
+      this.#database.pragma('wal_checkpoint(RESTART)');
       return true;
     } catch {
       return false;
@@ -220,6 +222,7 @@ function prepareDatabase(database: Database, plan: OpenPlan): void {
   migrate(database, version);
   if (plan.clientId !== undefined && readClientId(database) === undefined) writeClientId(database, plan.clientId);
   vacuumIfMostlyFree(database);
+  reserveRoom(database);
 }
 
 function requireClientId(database: Database, { path, clientId }: OpenPlan): void {
@@ -238,6 +241,21 @@ function vacuumIfMostlyFree(database: Database): void {
     database.exec('VACUUM');
   } catch {
     // Needs room for a second copy of what is left. Without it the file is as good as before, only larger.
+  }
+}
+
+/** The database gets its size from a row that is written and removed; it does not shrink by that. */
+function reserveRoom(database: Database): void {
+  try {
+    database.prepare("REPLACE INTO property (name, value) VALUES ('reserved', ?)").run('-'.repeat(RESERVED_BYTES));
+    database.pragma('wal_checkpoint(TRUNCATE)');
+  } catch {
+    // The disk is full already. What is stored can be read all the same.
+  }
+  try {
+    database.exec("DELETE FROM property WHERE name = 'reserved'");
+  } catch {
+    // It stays for the next open to remove, and is nobody's record.
   }
 }
 

@@ -2,7 +2,6 @@
 //
 // A disk without a byte to spare.
 
-import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { SqliteSessionStore } from '@mqttv5/store-sqlite';
 import { describe, expect, test } from 'vitest';
@@ -10,27 +9,20 @@ import { batchOf, lastBatchOf } from './numbered-batches.ts';
 import { canMount, SmallDisk } from './small-disk.ts';
 
 describe.skipIf(!canMount)('on a full disk', () => {
-  test('a session of the size it had goes on: its log gives back what later pages have replaced', () => {
+  test('a session of some kilobytes goes on, new or old: what its log holds is not needed for long', () => {
     const disk = new SmallDisk(2048);
     const path = join(disk.path, 'session.db');
     let number = 0;
-    const commit = (store: SqliteSessionStore, count: number): void => {
-      for (const last = number + count; number < last; number++) store.commit(batchOf(number + 1));
-    };
-    // Closing copies the log into the database, which has the size of the session then.
-    const first = SqliteSessionStore.open({ path });
-    commit(first, 20);
-    first.close();
-    const store = SqliteSessionStore.open({ path });
-    commit(store, 20);
-    disk.fill();
-    const logBytes = statSync(`${path}-wal`).size;
-    commit(store, 500);
-    expect(statSync(`${path}-wal`).size).toBeLessThanOrEqual(logBytes);
-    store.close();
-    const reopened = SqliteSessionStore.open({ path });
-    expect(lastBatchOf(reopened.load())).toBe(540);
-    reopened.close();
+    for (let life = 0; life < 2; life++) {
+      const store = SqliteSessionStore.open({ path });
+      expect(lastBatchOf(store.load())).toBe(number);
+      for (let commits = 0; commits < 500; commits++) {
+        if (commits === 5) disk.fill();
+        store.commit(batchOf((number += 1)));
+      }
+      disk.free();
+      store.close();
+    }
   });
 
   test('what needs more room fails, changes nothing, and fits once there is room', () => {
@@ -38,7 +30,7 @@ describe.skipIf(!canMount)('on a full disk', () => {
     const store = SqliteSessionStore.open({ path: join(disk.path, 'session.db') });
     store.commit(batchOf(1));
     disk.fill();
-    const large = { type: 'put', key: 'large', value: new Uint8Array(200_000).fill(1) } as const;
+    const large = { type: 'put', key: 'large', value: new Uint8Array(800_000).fill(1) } as const;
     const refused = expect.objectContaining({
       code: 'STORE_FAILED',
       cause: expect.objectContaining({ code: 'SQLITE_FULL' }),
