@@ -68,6 +68,11 @@ export class LogDirectory {
     this.#owner = undefined;
   }
 
+  /** Undefined when there is no such file. */
+  sizeOf(name: string): number | undefined {
+    return statSync(join(this.path, name), { throwIfNoEntry: false })?.size;
+  }
+
   async names(): Promise<readonly string[]> {
     return await readdir(this.path);
   }
