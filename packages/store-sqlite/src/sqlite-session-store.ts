@@ -17,7 +17,7 @@ import { inspect, migrate, readClientId, readInteger, writeClientId } from './sc
 const CHECKPOINT_PAGES = 4000;
 /** The log is cut back to this after a checkpoint, so that one large burst does not occupy the disk for ever. */
 const LOG_SIZE_LIMIT_BYTES = CHECKPOINT_PAGES * 4096;
-/** Room in the database when it is opened, so that the log of a session of about this size can be emptied on a full disk. */
+/** Room that database and log take when they are opened, so that a session of about this size goes on when the disk is full. */
 const RESERVED_BYTES = 64 * 1024;
 /** Pages of 4 KiB that must be free, and more than half of all, before `open` rewrites the file without them: 16 MiB. */
 const VACUUM_PAGES = 4096;
@@ -244,11 +244,11 @@ function vacuumIfMostlyFree(database: Database): void {
   }
 }
 
-/** The database gets its size from a row that is written and removed; it does not shrink by that. */
+/** Both files get their size from a row that is written and removed; neither shrinks by that. */
 function reserveRoom(database: Database): void {
   try {
     database.prepare("REPLACE INTO property (name, value) VALUES ('reserved', ?)").run('-'.repeat(RESERVED_BYTES));
-    database.pragma('wal_checkpoint(TRUNCATE)');
+    database.pragma('wal_checkpoint(RESTART)');
   } catch {
     // The disk is full already. What is stored can be read all the same.
   }
