@@ -957,6 +957,31 @@ describe('flush and close', () => {
     expect(await bench.inQueue()).toHaveLength(1);
   });
 
+  test('what gets into the queue behind the end, and what it evicts, is the next publisher’s; delivered() says so', async () => {
+    const queue = new MemoryPublisherQueue();
+    const { letters, onDeadLetter, count } = deadLetters();
+    const options = { onDeadLetter, maximumSize: 1, overflow: 'dropOldest' } as const;
+    const bench = new Bench({ queue, options });
+    await bench.publish('old');
+    const enqueue = queue.enqueue.bind(queue);
+    let store = (): void => {};
+    const gate = new Promise<void>((resolve) => void (store = resolve));
+    // The type of a queue in memory promises to be synchronous; the publisher does not rely on that.
+    queue.enqueue = ((...call: Parameters<typeof enqueue>) => gate.then(() => enqueue(...call))) as never;
+    const publishing = bench.publish('new');
+    await bench.publisher.close();
+    store();
+    const { delivered } = await publishing;
+    await expect(delivered()).rejects.toMatchObject({ code: 'QUEUE_CLOSED', delivery: 'pending' });
+    expect(await bench.inQueue()).toMatchObject([{ topic: 'old', dead: 'QUEUE_EVICTED' }, { topic: 'new' }]);
+    expect(letters).toEqual([]);
+    const next = new QueuePublisher(bench.client, queue, options);
+    await bench.connect();
+    await count(1);
+    expect(letters).toMatchObject([[expect.any(String), 'QUEUE_EVICTED']]);
+    await next.close({ signal: AbortSignal.abort() }).catch(() => undefined);
+  });
+
   test('closing twice is one close; the queue stays open', async () => {
     const bench = new Bench();
     await Promise.all([bench.publisher.close(), bench.publisher.close(), bench.publisher[Symbol.asyncDispose]()]);

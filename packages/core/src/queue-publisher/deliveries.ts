@@ -15,10 +15,12 @@ const REMEMBERED = 4096;
 export class Deliveries {
   readonly #open = new Map<number, Delivery>();
   readonly #settled = new Map<number, Settled>();
+  /** What those hear that nothing else is known of, once the publisher has closed. */
+  #ended: Settled | undefined;
 
   /** The handle of an entry; `outcome` when it is known to be over. */
   handle(sequence: number, id: string, outcome: Settled | undefined): QueuedPublish {
-    const delivery = this.#deliveryOf(sequence, this.#settled.get(sequence) ?? outcome);
+    const delivery = this.#deliveryOf(sequence, this.#settled.get(sequence) ?? outcome ?? this.#ended);
     return { id, delivered: async (options) => await delivery.wait(options) };
   }
 
@@ -32,8 +34,9 @@ export class Deliveries {
     return delivery?.settle(outcome) ?? false;
   }
 
-  /** The publisher closes: nobody will hear of what is still open. */
+  /** The publisher closes: nobody will hear of what is still open, nor of what comes into the queue after this. */
   end(outcome: Settled): void {
+    this.#ended = outcome;
     for (const delivery of this.#open.values()) delivery.settle(outcome);
     this.#open.clear();
   }

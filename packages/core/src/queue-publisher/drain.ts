@@ -147,6 +147,8 @@ export class Drain implements Producer {
 
   /** The queue has marked an entry dead to make room for another one. */
   evicted({ sequence, topic }: QueueEntry): void {
+    // It is dead in the queue, and so a letter of the next publisher.
+    if (this.#stopped) return;
     const text = `The publish to ${JSON.stringify(topic)} made room for a newer one in the full queue`;
     this.#forget(sequence);
     this.#bury(sequence, mqttError('QUEUE_EVICTED', text, { delivery: 'notSent' }), true);
