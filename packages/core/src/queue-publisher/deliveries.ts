@@ -54,13 +54,18 @@ export class Deliveries {
 /** A promise only for those who ask: nobody's unhandled rejection ends the process. */
 class Delivery {
   #outcome: Settled | undefined;
-  readonly #waiters = new Set<(outcome: Settled) => void>();
+  /** Most have none, and there is a delivery for every message that was queued since the publisher was made. */
+  #waiters: Set<(outcome: Settled) => void> | undefined;
 
   settle(outcome: Settled): boolean {
     this.#outcome = outcome;
-    const heard = this.#waiters.size > 0;
-    for (const waiter of this.#waiters) waiter(outcome);
-    this.#waiters.clear();
+    const waiters = this.#waiters ?? [];
+    this.#waiters = undefined;
+    let heard = false;
+    for (const waiter of waiters) {
+      waiter(outcome);
+      heard = true;
+    }
     return heard;
   }
 
@@ -79,9 +84,10 @@ class Delivery {
         resolve(outcome);
       };
       const abort = (): void => {
-        this.#waiters.delete(settle);
+        this.#waiters?.delete(settle);
         reject(signal?.reason);
       };
+      this.#waiters ??= new Set();
       this.#waiters.add(settle);
       signal?.addEventListener('abort', abort, { once: true });
     });
