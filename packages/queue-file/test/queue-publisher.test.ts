@@ -946,6 +946,45 @@ describe('flush and close', () => {
     expect(bench.client.state).toBe('idle');
   });
 
+  test('close waits for the dead letter in hand, connected or not: the next publisher does not get it again (Q-06)', async () => {
+    const queue = new MemoryPublisherQueue();
+    const given: string[] = [];
+    let taken = (): void => {};
+    let done = (): void => {};
+    const inHand = new Promise<void>((resolve) => void (taken = resolve));
+    const onDeadLetter = async ({ topic }: QueueEntry): Promise<void> => {
+      given.push(topic);
+      taken();
+      await new Promise<void>((resolve) => void (done = resolve));
+    };
+    const bench = new Bench({ queue, options: { maximumSize: 1, overflow: 'dropOldest', onDeadLetter } });
+    for (const topic of ['a', 'b', 'c']) await bench.publish(topic);
+    await inHand;
+    let closed = false;
+    const closing = bench.publisher.close().then(() => (closed = true));
+    await new Promise((resolve) => void setImmediate(resolve));
+    expect(closed).toBe(false);
+    done();
+    await closing;
+    expect(given).toEqual(['a']);
+    expect((await bench.inQueue()).map(({ topic, dead }) => [topic, dead])).toEqual([
+      ['b', 'QUEUE_EVICTED'],
+      ['c', undefined],
+    ]);
+  });
+
+  test('signal ends the wait for a dead letter that nobody takes', async () => {
+    const bench = new Bench({
+      options: { maximumSize: 1, overflow: 'dropOldest', onDeadLetter: () => new Promise(() => {}) },
+    });
+    for (const topic of ['a', 'b']) await bench.publish(topic);
+    const enough = new AbortController();
+    const closing = bench.publisher.close({ signal: enough.signal });
+    enough.abort('enough');
+    await expect(closing).rejects.toBe('enough');
+    expect(await codeOf(bench.publish('c'))).toBe('QUEUE_CLOSED');
+  });
+
   test('a connection that ends while close waits ends the wait', async () => {
     const bench = new Bench({ client: { reconnect: constantBackoff(60_000) } });
     const connection = await bench.connect();

@@ -85,19 +85,16 @@ export class Drain implements Producer {
     return this.#keep;
   }
 
-  get isConnected(): boolean {
-    return this.#claim.isConnected;
-  }
-
   /** Nothing of this publisher is under way. What is in the queue may still be to come. */
   get isIdle(): boolean {
     const waiting = this.#ahead.length + this.#ready.length + this.#retries.size + this.#deadLetters.size;
     return waiting === 0 && this.#inFlight.size === 0 && this.#removing.size === 0;
   }
 
-  /** Something has begun that ends by itself while there is a connection. */
-  get hasBegun(): boolean {
-    return this.#inFlight.size > 0 || this.#removing.size > 0 || this.#deadLetters.isWorking;
+  /** Something has begun that ends by itself: a dead letter in any case, an exchange while there is a connection. */
+  get isEnding(): boolean {
+    if (this.#deadLetters.isWorking) return true;
+    return this.#claim.isConnected && (this.#inFlight.size > 0 || this.#removing.size > 0);
   }
 
   /**

@@ -101,8 +101,9 @@ export class QueuePublisher implements AsyncDisposable {
 
   /**
    * Takes no more messages, begins no more exchanges, and waits for those in flight while there is a connection. Without one it
-   * leaves them to session and queue at once: the next publisher of this queue goes on with them. Calling it again waits for
-   * the same.
+   * leaves them to session and queue at once: the next publisher of this queue goes on with them. A dead letter that
+   * `onDeadLetter` has in hand is waited for in any case, or the next publisher would give it again. Calling it again waits
+   * for the same.
    *
    * @param options - `signal` ends the wait: the publisher is closed, and what is in flight is left to session and queue.
    */
@@ -196,7 +197,7 @@ export class QueuePublisher implements AsyncDisposable {
     this.#drain.stopStarting();
     this.#drain.progressed();
     const unlisten = this.#client.on('stateChange', () => this.#drain.progressed());
-    while (!this.#hurry.signal.aborted && this.#drain.isConnected && this.#drain.hasBegun) await this.#drain.progress();
+    while (!this.#hurry.signal.aborted && this.#drain.isEnding) await this.#drain.progress();
     unlisten();
     const error = mqttError('QUEUE_CLOSED', 'The queue publisher was closed; the message stays in the queue', {
       delivery: 'pending',
