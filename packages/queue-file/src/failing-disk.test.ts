@@ -143,6 +143,22 @@ test('a write that fails and cannot be taken back stops the queue', async () => 
   await expect(queue.enqueue(entry('c'), unbounded)).rejects.toThrow(/must be opened anew/);
 });
 
+test('a disk that does not even delete keeps no lock: the queue closes, and can be opened again', async () => {
+  class StubbornDirectory extends FailingDirectory {
+    override async remove(name: string): Promise<void> {
+      await Promise.reject(Object.assign(new Error(`EIO: i/o error, unlink ${name}`), { code: 'EIO' }));
+    }
+  }
+  const directory = new StubbornDirectory(temporaryDirectory());
+  const queue = await FilePublisherQueue.openIn(directory, planOpen({ directory: directory.path }));
+  const { entry: a } = await queue.enqueue(entry('a'), unbounded);
+  // Nor can the reserve be given up then.
+  directory.failing.add('write');
+  await expect(queue.remove(a.sequence)).rejects.toMatchObject({ code: 'STORE_FAILED' });
+  directory.failing.clear();
+  expect(await idsAfterReopening(directory, queue)).toEqual(['a']);
+});
+
 describe('a full disk', () => {
   /** Nothing can be written until the reserve has gone, and the reserve cannot be made again until there is room. */
   class FullDirectory extends FailingDirectory {

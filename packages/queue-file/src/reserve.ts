@@ -34,12 +34,16 @@ export class Reserve {
     this.#bytes = 0;
   }
 
-  /** False when there is none. */
+  /** False when there is none, or it cannot be deleted. */
   async giveUp(): Promise<boolean> {
     if (this.#bytes === 0 || this.#isSpent) return false;
-    await this.#directory.remove(NAME, false);
-    this.#isSpent = true;
-    return true;
+    try {
+      await this.#directory.remove(NAME, false);
+      this.#isSpent = true;
+    } catch {
+      // The disk has worse to complain of than no room.
+    }
+    return this.#isSpent;
   }
 
   /** Makes it whole again, if there is room. */
