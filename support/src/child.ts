@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 
@@ -16,7 +16,7 @@ import { onTestFinished } from 'vitest';
  * over, if not before.
  */
 export class Child {
-  readonly #process: ChildProcessByStdio<null, Readable, Readable>;
+  readonly #process: ChildProcessByStdio<Writable, Readable, Readable>;
   readonly #exited: Promise<unknown>;
   /** Read as they come: a process that waits for its reader would be a slower one than that of a user. */
   readonly #lines: string[] = [];
@@ -26,7 +26,7 @@ export class Child {
 
   private constructor(command: string, parameters: readonly string[]) {
     this.#process = spawn(command, parameters, {
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe'],
       // A third of the time to start: what a child that ended by itself has compiled, the next one loads.
       env: { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), 'mqttv5-compile-cache') },
     });
@@ -58,6 +58,11 @@ export class Child {
   /** What it has written to stderr so far. */
   get errors(): string {
     return this.#errors;
+  }
+
+  /** A line for its stdin. */
+  tell(line: string): void {
+    this.#process.stdin.write(`${line}\n`);
   }
 
   /** The next line; undefined once it has ended. */

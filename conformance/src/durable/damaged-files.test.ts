@@ -10,9 +10,9 @@ import type { ClientOptions } from '@mqttv5/core';
 import { FilePublisherQueue } from '@mqttv5/queue-file';
 import type { QueueDamage } from '@mqttv5/queue-file';
 import { SqliteSessionStore } from '@mqttv5/store-sqlite';
+import { temporaryDirectory } from '@mqttv5/support/temporary-directory';
 import { expect, onTestFinished, test } from 'vitest';
 import { Receiver } from './receiver.ts';
-import { temporaryDirectory } from './temporary-directory.ts';
 
 const WINDOW = 4;
 const MESSAGES = Array.from({ length: 10 }, (_, number) => `message-${number}`);

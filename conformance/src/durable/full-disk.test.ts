@@ -8,10 +8,13 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { FilePublisherQueue } from '@mqttv5/queue-file';
 import { SqliteSessionStore } from '@mqttv5/store-sqlite';
+import { Child } from '@mqttv5/support/child';
+import { SmallDisk } from '@mqttv5/support/small-disk';
 import { expect, test } from 'vitest';
-import { Child } from './child.ts';
 import { Receiver } from './receiver.ts';
-import { SmallDisk } from './small-disk.ts';
+
+const GATEWAY = new URL('gateway.ts', import.meta.url);
+const DISK_KIBIBYTES = 2048;
 
 /** What the gateways have said. */
 class Told {
@@ -45,17 +48,17 @@ class Told {
 }
 
 function run(disk: SmallDisk, receiver: Receiver, name: string): Child {
-  return new Child(disk.path, receiver.url, name);
+  return Child.run(GATEWAY, disk.path, receiver.url, name);
 }
 
 function fill(disk: SmallDisk, child: Child): void {
   if (disk.isReal) disk.fill();
-  else child.say('full');
+  else child.tell('full');
 }
 
 function free(disk: SmallDisk, child: Child): void {
   if (disk.isReal) disk.free();
-  else child.say('free');
+  else child.tell('free');
 }
 
 async function expectNothingLost(disk: SmallDisk, { received }: Receiver, told: Told, kills: number): Promise<void> {
@@ -76,7 +79,7 @@ async function expectNothingLost(disk: SmallDisk, { received }: Receiver, told: 
 }
 
 test('a disk that fills up, and has room again, twice', { timeout: 60_000 }, async () => {
-  const disk = new SmallDisk(2);
+  const disk = new SmallDisk(DISK_KIBIBYTES);
   const receiver = await Receiver.start();
   const told = new Told();
   const child = run(disk, receiver, 'a');
@@ -87,13 +90,13 @@ test('a disk that fills up, and has room again, twice', { timeout: 60_000 }, asy
     free(disk, child);
     await told.until(child, 'accepted', 60);
   }
-  child.say('stop');
+  child.tell('stop');
   expect(await told.rest(child), child.errors).toBe('done');
   await expectNothingLost(disk, receiver, told, 0);
 });
 
 test('killed on the full disk, and started again once there is room', { timeout: 60_000 }, async () => {
-  const disk = new SmallDisk(2);
+  const disk = new SmallDisk(DISK_KIBIBYTES);
   const receiver = await Receiver.start();
   const told = new Told();
   for (const name of ['a', 'b', 'c']) {
@@ -107,7 +110,7 @@ test('killed on the full disk, and started again once there is room', { timeout:
   }
   const last = run(disk, receiver, 'd');
   await told.until(last, 'accepted', 10);
-  last.say('stop');
+  last.tell('stop');
   expect(await told.rest(last), last.errors).toBe('done');
   await expectNothingLost(disk, receiver, told, 3);
 });

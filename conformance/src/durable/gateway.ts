@@ -17,9 +17,9 @@ import { Client, constantBackoff, isMqttError, QueuePublisher, StoreError } from
 import type { PublisherQueue, SessionStore } from '@mqttv5/core';
 import { FilePublisherQueue } from '@mqttv5/queue-file';
 import { SqliteSessionStore } from '@mqttv5/store-sqlite';
+import { say } from '@mqttv5/support/say';
 
 const [directory = '', broker = '', run = ''] = process.argv.slice(2);
-const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const codeOf = (error: unknown): string => (isMqttError(error) ? error.code : `not an MqttError: ${String(error)}`);
 
 let full = false;

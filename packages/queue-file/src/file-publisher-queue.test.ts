@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import {
-  chmodSync,
+  chownSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -21,6 +21,7 @@ import { temporaryDirectory } from '@mqttv5/support/temporary-directory';
 import { FilePublisherQueue } from './file-publisher-queue.ts';
 import type { FilePublisherQueueOptions } from './open-options.ts';
 
+const NOBODY = 65_534;
 const unbounded = { maximumSize: Number.POSITIVE_INFINITY, overflow: 'dropNewest', keep: new Set<number>() } as const;
 
 function entry(id: string, bytes: number = 3): Omit<QueueEntry, 'sequence' | 'dead'> {
@@ -348,11 +349,22 @@ describe('opening', () => {
     expect(await codeOf(() => FilePublisherQueue.open({ directory }))).toBe('STORE_FAILED');
   });
 
-  test.skipIf(process.getuid?.() === 0)('a directory that may not be written is a StoreError', async () => {
-    const directory = join(temporaryDirectory(), 'read-only');
-    mkdirSync(directory);
-    chmodSync(directory, 0o500);
-    expect(await codeOf(() => FilePublisherQueue.open({ directory }))).toBe('STORE_FAILED');
+  test.skipIf(process.platform === 'win32')('a directory that may not be written is a StoreError', async () => {
+    const parent = temporaryDirectory();
+    const directory = join(parent, 'read-only');
+    mkdirSync(directory, { mode: 0o500 });
+    // Root may write everywhere, so for this it is somebody else.
+    const isRoot = process.geteuid?.() === 0;
+    if (isRoot) {
+      for (const path of [parent, directory]) chownSync(path, NOBODY, NOBODY);
+      process.seteuid?.(NOBODY);
+    }
+    try {
+      const opening = FilePublisherQueue.open({ directory });
+      await expect(opening).rejects.toMatchObject({ code: 'STORE_FAILED', cause: { code: 'EACCES' } });
+    } finally {
+      if (isRoot) process.seteuid?.(0);
+    }
   });
 
   test('files that are not the queue’s are left alone, half-made segments of its own are not', async () => {

@@ -6,7 +6,7 @@ import type { QueueEntry } from '@mqttv5/core';
 import { isMqttError } from '@mqttv5/core';
 import { FilePublisherQueue } from '@mqttv5/queue-file';
 import { expect, test } from 'vitest';
-import { canMount, SmallDisk } from './small-disk.ts';
+import { canMount, SmallDisk } from '@mqttv5/support/small-disk';
 
 const unbounded = { maximumSize: Number.POSITIVE_INFINITY, overflow: 'dropNewest', keep: new Set<number>() } as const;
 

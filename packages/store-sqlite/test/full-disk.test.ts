@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { SqliteSessionStore } from '@mqttv5/store-sqlite';
 import { describe, expect, test } from 'vitest';
 import { batchOf, lastBatchOf } from './numbered-batches.ts';
-import { canMount, SmallDisk } from './small-disk.ts';
+import { canMount, SmallDisk } from '@mqttv5/support/small-disk';
 
 describe.skipIf(!canMount)('on a full disk', () => {
   test('a session of some kilobytes goes on, new or old: what its log holds is not needed for long', () => {
