@@ -107,7 +107,7 @@ export class Supervisor implements LinkHandlers {
       const recorded = this.#parts.host.runner.committed();
       if (recorded !== undefined) await orAborted(recorded, life.signal);
       if (life.stopped) throw life.signal.reason;
-      life.rest();
+      this.#rest(life);
       return info;
     } catch (error) {
       const reason: unknown = life.stopped ? life.signal.reason : error;
@@ -283,11 +283,16 @@ export class Supervisor implements LinkHandlers {
     }
     this.#setState('reconnecting');
     this.#connector.retry(life, end.error).then(
-      () => life.rest(),
+      () => this.#rest(life),
       (error: unknown) => {
         if (!life.stopped) this.#finish(life, attemptError(error));
       },
     );
+  }
+
+  /** Not when the connection that was waited for is gone again: then the next wait has begun, and must hear of the end. */
+  #rest(life: Life): void {
+    if (this.#link !== undefined) life.rest();
   }
 
   #serverDisconnected({ reasonCode, properties = {} }: DisconnectPacket): void {
