@@ -368,6 +368,18 @@ describe('while there is no connection', () => {
     expect(await Promise.allSettled(accepted)).toHaveLength(3);
   });
 
+  test('QoS 0 that waits for room expires when its time is over, not when there is room', async () => {
+    const { client, connection } = await connected({ writeHighWaterMark: 1024 });
+    connection.stall();
+    await client.publish('fills', new Uint8Array(2_000));
+    const outcome = await client.publish('late', 'x', { messageExpiryInterval: 0 }).catch((error: unknown) => error);
+    expect(outcome).toMatchObject({ code: 'MESSAGE_EXPIRED', delivery: 'notSent' });
+    connection.resume();
+    await connection.expect('publish');
+    await client.publish('next', 'x');
+    expect((await connection.expect('publish')).topicName).toBe('next');
+  });
+
   test('a message that expires before it could be sent: MESSAGE_EXPIRED, and it is never sent', async () => {
     const { broker, client, connection } = await connected();
     connection.drop();

@@ -155,6 +155,7 @@ export class Publishing {
     const message = outboundMessage(topic, bytes, 0, options?.retain, properties);
     const exchange = engine.publish(message, this.#nowFor(properties));
     const sent = exchange && this.#wait(exchange, options?.signal);
+    if (exchange && properties?.messageExpiryInterval !== undefined) this.#context.host.rearm();
     if (this.#options.publishMode === 'fireAndForget') return sent ?? SENT_PROMISE;
     return this.#whenFlushed(sent, options?.signal);
   }
