@@ -111,6 +111,40 @@ describe('reauthenticate() (V-080)', () => {
   });
 });
 
+describe('an authenticator that gives what AUTH cannot carry: AUTH_FAILED, without the data [MQTT-3.15.2-1]', () => {
+  const challenge = { type: 'auth', reasonCode: 0x18, properties: { authenticationMethod: 'ECHO' } } as const;
+  const failure = { code: 'AUTH_FAILED', message: expect.not.stringContaining('s3cret') };
+  test.each([
+    ['too long', new Uint8Array(65_536)],
+    // What a program without types may give.
+    ['no bytes', 's3cret' as never],
+  ])('%s', async (_, data) => {
+    const beginning = scripted({ authenticator: { ...echo, begin: () => data } });
+    await expect(beginning.client.connect()).rejects.toMatchObject(failure);
+
+    const answering = scripted({ authenticator: { ...echo, continue: () => data } });
+    const connecting = answering.client.connect().catch((error: unknown) => error);
+    const attempt = await answering.broker.accept();
+    await attempt.expect('connect');
+    attempt.send(challenge);
+    expect(await connecting).toMatchObject(failure);
+
+    let begun = 0;
+    const begin = (): Uint8Array => (begun++ === 0 ? new Uint8Array(1) : data);
+    const again = await connected({ authenticator: { ...echo, begin } }, echoConnack);
+    await expect(again.client.reauthenticate()).rejects.toMatchObject(failure);
+    expect(again.client.state).toBe('connected');
+
+    const later = await connected({ authenticator: { ...echo, continue: () => data } }, echoConnack);
+    const lost = next(later.client, 'disconnect');
+    const reauthenticating = later.client.reauthenticate().catch((error: unknown) => error);
+    await later.connection.expect('auth');
+    later.connection.send(challenge);
+    expect(await reauthenticating).toMatchObject(failure);
+    expect((await lost).error).toMatchObject(failure);
+  });
+});
+
 describe('only the client starts one (S-143, V-079)', () => {
   test.each([
     ['outside of one', 0x18, 'ECHO'],
