@@ -171,6 +171,58 @@ test.each(Object.entries(provoked))(
   },
 );
 
+describe('called from "drop", which the end of a client raises at once (reliability.md, "Listeners")', () => {
+  /** Connected, with a message in a buffer that nobody will read. */
+  async function withBuffered() {
+    const dialled = await connected();
+    const { client, connection } = dialled;
+    const subscription = client.declare('a');
+    const { packetIdentifier } = await connection.expect('subscribe');
+    connection.send({ type: 'suback', packetIdentifier, reasonCodes: [0] });
+    await subscription.ready();
+    const payload = new Uint8Array(1);
+    connection.send({
+      type: 'publish',
+      topicName: 'a',
+      payload,
+      qos: 0,
+      retain: false,
+      dup: false,
+      packetIdentifier: 0,
+    });
+    while (subscription.size === 0) await turn();
+    return dialled;
+  }
+
+  test.each(['disconnect()', '0x8E'])('disconnect(), while the client ends by %s: it ends once', async (how) => {
+    const { client, connection } = await withBuffered();
+    const inside = new Promise<void>((resolve) => {
+      client.on('drop', () => resolve(client.disconnect()));
+    });
+    const seen = record(client, 'stateChange', 'close');
+    const closed = next(client, 'close');
+    if (how === 'disconnect()') await client.disconnect();
+    else connection.send({ type: 'disconnect', reasonCode: 0x8e });
+    await Promise.all([inside, closed]);
+    await turn();
+    expect(client.state).toBe('closed');
+    expect(seen.filter(({ name }) => name === 'close')).toHaveLength(1);
+  });
+
+  test.each(['disconnect()', '0x8E'])('connect(), while the client ends by %s: it begins again', async (how) => {
+    const { broker, client, connection } = await withBuffered();
+    const inside = new Promise<unknown>((resolve, reject) => {
+      client.on('drop', () => client.connect().then(resolve, reject));
+    });
+    const seen = record(client, 'close');
+    const ending = how === 'disconnect()' ? client.disconnect() : undefined;
+    if (ending === undefined) connection.send({ type: 'disconnect', reasonCode: 0x8e });
+    await (await broker.accept()).handshake({ sessionPresent: true });
+    await Promise.all([inside, ending]);
+    expect([client.state, seen.length]).toEqual(['connected', 1]);
+  });
+});
+
 test('operations by state: idle NOT_CONNECTED, closed CLOSED (S-120, S-122)', async () => {
   const { client } = scripted();
   const operations = [

@@ -147,10 +147,7 @@ export class Supervisor implements LinkHandlers {
     if (this.#state === 'idle' || this.#state === 'closed') {
       return this.#endWaits(undefined);
     }
-    this.#closing ??= this.#close(resolved).finally(() => {
-      this.#closing = undefined;
-    });
-    return orAborted(this.#closing, resolved.signal);
+    return orAborted(this.#closing ?? this.#whileClosing(() => this.#close(resolved)), resolved.signal);
   }
 
   // -- Connecting --------------------------------------------------------------------------------------------------------
@@ -328,12 +325,27 @@ export class Supervisor implements LinkHandlers {
     life.stop(error);
     this.#life = undefined;
     this.#parts.options.logger?.error('mqtt: closed', { error });
-    void this.#endWaits(error);
     this.#setState('closed');
+    void this.#whileClosing(() => this.#endWaits(error));
     this.#parts.events.emit('close', { error });
   }
 
   // -- Closing -----------------------------------------------------------------------------------------------------------
+
+  /** Known before it begins: what ends raises `drop` at once, and its listeners may call disconnect() and connect(). */
+  #whileClosing(close: () => Promise<void>): Promise<void> {
+    let begin: (closed: Promise<void>) => void = () => undefined;
+    const closing = new Promise<void>((resolve) => {
+      begin = resolve;
+    });
+    this.#closing = closing;
+    begin(
+      close().finally(() => {
+        if (this.#closing === closing) this.#closing = undefined;
+      }),
+    );
+    return closing;
+  }
 
   async #close(options: ResolvedDisconnectOptions): Promise<void> {
     const { host, events } = this.#parts;
