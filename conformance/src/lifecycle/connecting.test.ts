@@ -211,6 +211,27 @@ describe('prepareConnect', () => {
     ]);
   });
 
+  test('is shown what the options say, as they say it; what it does to that is for this CONNECT only', async () => {
+    const shown: unknown[] = [];
+    for (const password of ['secret', Uint8Array.of(1, 2)]) {
+      const { broker, client } = scripted({
+        username: 'u',
+        password,
+        prepareConnect: (credentials) => {
+          shown.push(typeof credentials.password === 'string' ? credentials.password : credentials.password?.slice());
+          if (typeof credentials.password === 'object') credentials.password.fill(0);
+        },
+      });
+      const connecting = client.connect();
+      const first = await broker.accept();
+      await first.handshake();
+      await connecting;
+      first.drop();
+      await (await broker.accept()).handshake({ sessionPresent: true });
+    }
+    expect(shown).toEqual(['secret', 'secret', Uint8Array.of(1, 2), Uint8Array.of(1, 2)]);
+  });
+
   test('a throw fails that attempt only, and nothing is dialled in it (T-149)', async () => {
     let fails = true;
     const { broker, client } = scripted({

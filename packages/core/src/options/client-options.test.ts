@@ -222,6 +222,9 @@ describe('what the constructor refuses (V-070, T-184)', () => {
     const secret = 'hunter2';
     const attempts = [{ password: { secret } }, { tls: { key: { secret } } }, { tls: { passphrase: [secret] } }];
     for (const options of attempts) expect(() => resolveAny(options)).toThrow(/^((?!hunter2).)*$/);
+    // A number out of an environment or a form is one too.
+    expect(() => resolveAny({ password: 271_828 })).toThrow(/^((?!271828).)*$/);
+    expect(() => resolveAny({ password: 271_828 })).toThrow('a string or a Uint8Array');
   });
 });
 

@@ -58,7 +58,8 @@ export interface ResolvedClientOptions {
   /** undefined: the broker assigns one. */
   readonly clientId: string | undefined;
   readonly username: string | undefined;
-  readonly password: Uint8Array | undefined;
+  /** As it was given, since `prepareConnect` is shown it; bytes are a copy. */
+  readonly password: string | Uint8Array | undefined;
   readonly prepareConnect: PrepareConnect | undefined;
   readonly authenticator: Authenticator | undefined;
   /** undefined: true, or false when there is local session state. */
@@ -215,12 +216,18 @@ function resolveIdentity(options: ClientOptions) {
     // The empty identifier is the standard's way to ask for an assigned one (§3.1.3.1).
     clientId: clientId === undefined || clientId === '' ? undefined : checkString(clientId, 'clientId'),
     username: username === undefined ? undefined : checkString(username, 'username'),
-    password: password === undefined ? undefined : checkPassword(password),
+    password: resolvePassword(password),
     prepareConnect: prepareConnect === undefined ? undefined : checkFunction(prepareConnect, 'prepareConnect'),
     authenticator: authenticator === undefined ? undefined : checkAuthenticator(authenticator),
     userProperties: checkUserProperties(given(options.userProperties, []), 'userProperties'),
     will: options.will === undefined ? undefined : resolveWill(options.will),
   };
+}
+
+function resolvePassword(password: string | Uint8Array | undefined): string | Uint8Array | undefined {
+  if (password === undefined) return undefined;
+  const bytes = checkPassword(password);
+  return typeof password === 'string' ? password : bytes;
 }
 
 function checkAuthenticator(authenticator: Authenticator): Authenticator {
@@ -416,12 +423,13 @@ function flag(options: ClientOptions, name: Flag): boolean {
  * written. The identifier, name and data that only an attempt knows were checked or are checked then.
  */
 function probeConnect(options: ResolvedClientOptions): void {
-  const { clientId = '', username, password, userProperties, authenticator } = options;
+  const { clientId = '', username, userProperties, authenticator } = options;
   const probe = connectPacket(options, {
     clientId,
     cleanStart: true,
     username,
-    password,
+    // Checked, and too short to matter.
+    password: undefined,
     userProperties,
     authenticationMethod: authenticator?.method,
     authenticationData: undefined,
