@@ -15,6 +15,7 @@ import { Counters } from './stats.ts';
 import { SubscriptionRegistry } from './subscriptions/registry.ts';
 import type { Environment } from './supervisor/environment.ts';
 import { EventHub } from './supervisor/event-hub.ts';
+import { GuardedLogger } from './supervisor/guarded-logger.ts';
 import { Producers } from './supervisor/producers.ts';
 import { Publishing } from './supervisor/publishing.ts';
 import { SessionHost } from './supervisor/session-host.ts';
@@ -40,7 +41,7 @@ export class ClientParts {
   #whenEnded: readonly ((error: AnyMqttError) => void)[] = NOBODY;
 
   constructor(options: ClientOptions, environment: Environment, makeMember: MakeMember) {
-    this.options = resolveClientOptions(options);
+    this.options = guarded(resolveClientOptions(options));
     this.pool = this.#publisherPool(options, makeMember);
     this.environment = environment;
     this.counters = this.options.stats ? (environment.counters ?? new Counters()) : UNREAD;
@@ -149,4 +150,9 @@ export class ClientParts {
     if (logger) logger.error('mqtt: publisherPool', { error });
     else this.environment.reportUnheard('mqtt: publisherPool (no logger)', error);
   }
+}
+
+function guarded(options: ResolvedClientOptions): ResolvedClientOptions {
+  const { logger } = options;
+  return logger === undefined ? options : Object.freeze({ ...options, logger: new GuardedLogger(logger) });
 }
