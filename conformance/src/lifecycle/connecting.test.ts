@@ -330,6 +330,11 @@ describe('ending a connect()', () => {
     await connection.expect('connect');
     await connection.expectClose();
   });
+
+  test('the helper says what is wrong with its options like the constructor does', async () => {
+    // @ts-expect-error: null is not absent
+    await expect(connect('mqtt://localhost', null)).rejects.toMatchObject({ code: 'INVALID_OPTION' });
+  });
 });
 
 describe('retryInitialConnect', () => {

@@ -258,6 +258,8 @@ describe('tryPublish', () => {
     await turn();
     expect(client.tryPublish('b', 'x')).toBe(true);
     expect(() => client.tryPublish('a/#', 'x')).toThrow(expect.objectContaining({ code: 'INVALID_TOPIC' }));
+    // @ts-expect-error: it publishes at QoS 0
+    expect(() => client.tryPublish('a', 'x', { qos: 1 })).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }));
     await client.disconnect();
     expect(client.tryPublish('a', 'x')).toBe(false);
   });

@@ -151,6 +151,7 @@ describe('what the constructor refuses (V-070, T-184)', () => {
     ['clientId', 'a\udc00'],
     ['userProperties', 'a=b'],
     ['userProperties', [['only']]],
+    ['userProperties', new Map([['a', 'b']])],
     ['userProperties', { a: 1 }],
     ['publisherPool', {}],
     ['publisherPool', { size: 0 }],
