@@ -71,7 +71,8 @@ async function greetAndSendAway(connection: ScriptedConnection, sessionPresent =
 test('sent away in the very chunk of the CONNACK: disconnect() ends the wait that follows, the first and a later one', async () => {
   const before = activeResources();
   for (const losses of [1, 2]) {
-    const { broker, client } = scripted({ reconnect: (attempt) => (attempt < losses ? 1 : 60_000) });
+    let waits = 0;
+    const { broker, client } = scripted({ reconnect: () => ((waits += 1) < losses ? 1 : 60_000) });
     const seen = record(client, 'reconnecting');
     const connecting = client.connect();
     for (let loss = 1; loss <= losses; loss += 1) {
