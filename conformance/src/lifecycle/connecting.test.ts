@@ -136,6 +136,33 @@ describe('CONNACK', () => {
     expect(await connection.expect('disconnect')).toMatchObject({ reasonCode: 0x82 });
   });
 
+  test.each([false, true])(
+    'Session Present 1 to Clean Start %s rejects when the connection is closed, not before',
+    async (cleanStart) => {
+      let destroyed = false;
+      const broker = ScriptedBroker.inMemory();
+      onTestFinished(() => broker.close());
+      const { client } = scripted({
+        cleanStart,
+        clientId: 'c',
+        // A broker that does not care for our FIN.
+        dial: async (url, options) => {
+          const connection = await broker.dial(url, options);
+          connection.end = () => undefined;
+          const destroy = connection.destroy.bind(connection);
+          connection.destroy = () => {
+            destroyed = true;
+            destroy();
+          };
+          return connection;
+        },
+      });
+      const connecting = client.connect().catch(() => destroyed);
+      await (await broker.accept()).handshake({ sessionPresent: true });
+      expect(await connecting).toBe(true);
+    },
+  );
+
   test('Session Present 1 without local state closes, with or without retries [MQTT-3.2.2-4]', async () => {
     const { broker, client } = scripted({ cleanStart: false, clientId: 'c', retryInitialConnect: true });
     const connecting = client.connect();
