@@ -62,6 +62,8 @@ export class Supervisor implements LinkHandlers {
   #info: ConnackInfo | undefined;
   #broker: BrokerAddress | undefined;
   #closing: Promise<void> | undefined;
+  /** The end of a connection whose store failed. */
+  #failing: Promise<void> | undefined;
   /** Ends a drain: nothing it waits for can come any more. */
   #onLinkLost: (() => void) | undefined;
   /** Session this object has held subscriptions in since its last `connect()`: any other is resumed as a stranger. */
@@ -314,7 +316,9 @@ export class Supervisor implements LinkHandlers {
   crashed(error: StoreError): void {
     this.#parts.events.emit('storeError', error);
     const life = this.#life;
-    this.#link?.fail(0x80, error);
+    const link = this.#link;
+    link?.fail(0x80, error);
+    this.#failing = link?.disconnect({ type: 'disconnect', reasonCode: 0x80 });
     this.#link = undefined;
     if (life !== undefined && !life.stopped && this.#closing === undefined) this.#finish(life, error);
   }
@@ -365,7 +369,7 @@ export class Supervisor implements LinkHandlers {
     host.runner.unbind();
     if (!endsSession) host.engine?.handleDisconnected(host.now(), link ? expiry : undefined);
     host.rest();
-    await link?.disconnect(disconnectPacket(options));
+    await (link?.disconnect(disconnectPacket(options)) ?? this.#failing);
     await this.#recorded();
     await ended;
     this.#setState('closed');
@@ -415,7 +419,7 @@ export class Supervisor implements LinkHandlers {
     host.rest();
     const closed = mqttError('CLOSED', 'The client was closed', error && { cause: error });
     this.#rejectWaiters(closed);
-    return this.#parts.ended(closed);
+    return Promise.all([this.#parts.ended(closed), this.#failing]).then(() => undefined);
   }
 
   #rejectWaiters(reason: unknown): void {
