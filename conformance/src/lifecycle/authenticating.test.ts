@@ -50,6 +50,26 @@ describe('in CONNECT (S-041)', () => {
     await connection.closed;
   });
 
+  test('an attempt that ends while the authenticator begins is not dialled, and ends', async () => {
+    const enough = new AbortController();
+    let dialled = false;
+    const { client } = scripted({
+      authenticator: {
+        ...echo,
+        begin: () => {
+          enough.abort('enough');
+          return new Uint8Array(1);
+        },
+      },
+      dial: () => {
+        dialled = true;
+        return new Promise(() => undefined);
+      },
+    });
+    await expect(client.connect({ signal: enough.signal })).rejects.toBe('enough');
+    expect([client.state, dialled]).toEqual(['idle', false]);
+  });
+
   test('another method in the answer is a protocol error [MQTT-4.12.0-5]', async () => {
     const { broker, client } = scripted(withEcho);
     const connecting = client.connect().catch((error: unknown) => error);
