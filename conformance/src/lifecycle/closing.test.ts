@@ -97,6 +97,40 @@ describe('drainTimeoutMs', () => {
     await closing;
   });
 
+  test('a handler whose own publish it refuses keeps its message: the broker gives it out again', async () => {
+    const { broker, client, connection } = await connected({ clientId: 'c' });
+    const done = Promise.withResolvers<void>();
+    const inbound = { topicName: 'in', payload: Uint8Array.of(1), retain: false, packetIdentifier: 7, qos: 1 } as const;
+    let handled = 0;
+    const handler = async (): Promise<void> => {
+      handled += 1;
+      await done.promise;
+      await client.publish('out', 'x');
+    };
+    const subscribing = client.subscribeCallback('in', handler, { qos: 1 });
+    const { packetIdentifier } = await connection.expect('subscribe');
+    connection.send({ type: 'suback', packetIdentifier, reasonCodes: [1] });
+    await subscribing;
+    connection.send({ type: 'publish', ...inbound, dup: false });
+    while (handled === 0) await turn();
+    const failed = next(client, 'handlerError');
+    const closing = client.disconnect({ drainTimeoutMs: 5_000 });
+    done.resolve();
+    expect(await failed).toMatchObject({ error: { code: 'CLOSED' } });
+    await closing;
+    expect(connection.received.map(({ type }) => type)).toEqual(['connect', 'subscribe', 'disconnect']);
+    client.declare('in', { qos: 1, handler });
+    const connecting = client.connect();
+    const second = await broker.accept();
+    await second.handshake({ sessionPresent: true });
+    await connecting;
+    await second.expect('subscribe');
+    second.send({ type: 'publish', ...inbound, dup: true });
+    await second.expect('publish');
+    expect(await second.expect('puback')).toMatchObject({ packetIdentifier: 7, reasonCode: 0 });
+    expect(handled).toBe(2);
+  });
+
   test('and gives up after that long', async () => {
     const { client, connection } = await connected();
     const publishing = client.publish('a', 'x', { qos: 1 }).catch((error: unknown) => error);
