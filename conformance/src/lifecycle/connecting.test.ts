@@ -127,6 +127,20 @@ describe('CONNACK', () => {
     expect(await connection.expect('disconnect')).toMatchObject({ reasonCode: 0x82 });
   });
 
+  test.each([
+    ['a broker of MQTT 3.1.1', Uint8Array.of(0x20, 2, 0, 1)],
+    ['a web server', new TextEncoder().encode('HTTP/1.1 400 Bad Request\r\n\r\n')],
+    ['a TLS port', Uint8Array.of(0x15, 3, 1, 0, 2, 2, 0x46)],
+  ])('%s is asked for what it is', async (_, answer) => {
+    const { broker, client } = scripted();
+    const connecting = client.connect().catch((error: unknown) => error);
+    const connection = await broker.accept();
+    await connection.expect('connect');
+    connection.sendBytes(answer);
+    const message: unknown = expect.stringContaining('is it a broker of MQTT 5.0?');
+    expect(await connecting).toMatchObject({ code: 'PROTOCOL_ERROR', message });
+  });
+
   test('Session Present 1 to Clean Start 1 is answered with 0x82 (T-009, V-076) [MQTT-3.2.2-2]', async () => {
     const { broker, client } = scripted();
     const connecting = client.connect();

@@ -73,7 +73,10 @@ export class Handshake<T> implements PacketConnectionHandlers {
   }
 
   malformed(error: WireError): void {
-    this.#violated(new ProtocolError(error.reasonCode, error.message, { cause: error }));
+    // A broker of MQTT 3.1.1 answers with a CONNACK of its own, a web server with a page, a TLS port with an alert.
+    const hint = error.reasonCode === ReasonCode.PacketTooLarge ? '' : '; is it a broker of MQTT 5.0?';
+    const detail = `${error.message}${hint}`;
+    this.#violated(new ProtocolError(error.reasonCode, detail, { cause: error }));
   }
 
   lost(error: unknown): void {
