@@ -245,8 +245,8 @@ describe('called from "drop", which the end of a client raises at once (reliabil
 
   test.each(['disconnect()', '0x8E'])('connect(), while the client ends by %s: it begins again', async (how) => {
     const { broker, client, connection } = await withBuffered();
-    const inside = new Promise<unknown>((resolve, reject) => {
-      client.on('drop', () => client.connect().then(resolve, reject));
+    const inside = new Promise<unknown>((resolve) => {
+      client.on('drop', () => resolve(client.connect()));
     });
     const seen = record(client, 'close');
     const ending = how === 'disconnect()' ? client.disconnect() : undefined;

@@ -285,7 +285,7 @@ describe('what becomes of the options', () => {
     correlationData.fill(9);
     expect(resolved.brokers).toHaveLength(2);
     expect(resolved.userProperties).toEqual([['a', '1']]);
-    expect([...(resolved.password ?? [])]).toEqual([1, 2]);
+    expect(resolved.password).toEqual(Uint8Array.of(1, 2));
     expect(resolved.will?.properties?.correlationData).toEqual(Uint8Array.of(3));
     expect(Object.isFrozen(resolved)).toBe(true);
     expect(Object.isFrozen(resolved.userProperties)).toBe(true);
