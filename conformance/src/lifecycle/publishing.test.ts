@@ -2,7 +2,7 @@
 
 import { constantBackoff, MemorySessionStore } from '@mqttv5/core';
 import type { Client, PublishOptions } from '@mqttv5/core';
-import { type ScriptedConnection, startBroker } from '@mqttv5/testing';
+import { ScriptedBroker, type ScriptedConnection, startBroker } from '@mqttv5/testing';
 import type { ConnackProperties } from '@mqttv5/wire';
 import { describe, expect, test } from 'vitest';
 import { connected, next, scripted, stateOf, turn } from './setup.ts';
@@ -263,6 +263,32 @@ describe('tryPublish', () => {
     await client.disconnect();
     expect(client.tryPublish('a', 'x')).toBe(false);
   });
+});
+
+test('a connection that is being ended takes nothing more: QoS 0 is NOT_CONNECTED, QoS 1 waits unsent and goes without DUP', async () => {
+  const scriptedBroker = ScriptedBroker.inMemory();
+  const { client } = scripted({
+    disconnectTimeoutMs: 20,
+    // A broker that does not care for our FIN.
+    dial: async (url, options) => Object.assign(await scriptedBroker.dial(url, options), { end: () => undefined }),
+  });
+  const connecting = client.connect();
+  const connection = await scriptedBroker.accept();
+  await connection.handshake();
+  await connecting;
+  connection.sendBytes(Uint8Array.of(0x00, 0x00));
+  await connection.expect('disconnect');
+  await expect(client.publish('zero', 'x')).rejects.toMatchObject({ code: 'NOT_CONNECTED', delivery: 'notSent' });
+  expect(client.tryPublish('zero', 'x')).toBe(false);
+  const publishing = client.publish('one', 'x', { qos: 1 });
+  const second = await scriptedBroker.accept();
+  await second.handshake({ sessionPresent: true });
+  const { topicName, dup, packetIdentifier } = await second.expect('publish');
+  expect([topicName, dup]).toEqual(['one', false]);
+  second.send({ type: 'puback', packetIdentifier, reasonCode: 0 });
+  await publishing;
+  await client.disconnect();
+  await scriptedBroker.close();
 });
 
 describe('what this broker does not take is refused before it is sent (S-144)', () => {

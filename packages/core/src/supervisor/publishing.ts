@@ -273,12 +273,14 @@ export class Publishing {
   /** What the state of the client says to a publish (reliability.md, "Publishing by state"). */
   #refusal(qos: number): AnyMqttError | undefined {
     const { state } = this.#context;
-    if (state === 'connected') return undefined;
+    // One that is being ended sends nothing more; for what waits in the session there is the next.
+    if (state === 'connected' && (qos > 0 || !this.#context.link?.closed)) return undefined;
     if (state === 'closing' || state === 'closed') {
       return mqttError('CLOSED', 'The client is closed', { delivery: 'notSent' });
     }
     if (state !== 'idle' && qos > 0 && this.#options.offlinePublish === 'queue') return undefined;
-    return mqttError('NOT_CONNECTED', `The client is not connected (${state})`, { delivery: 'notSent' });
+    const how = state === 'connected' ? 'the connection is being closed' : state;
+    return mqttError('NOT_CONNECTED', `The client is not connected (${how})`, { delivery: 'notSent' });
   }
 }
 
