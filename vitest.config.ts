@@ -14,6 +14,7 @@ const config: ViteUserConfig = defineConfig({
       'conformance/{src,test}/**/*.test.ts',
       'benchmarks/**/*.test.ts',
       'examples/*/{src,test}/**/*.test.ts',
+      'support/src/**/*.test.ts',
       'scripts/**/*.test.ts',
     ],
     exclude: ['**/node_modules/**', '**/dist/**'],

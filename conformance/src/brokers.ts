@@ -2,7 +2,7 @@
 // The brokers that every scenario runs against: the embedded one, and a Mosquitto where it is installed.
 import type { ErrorCode } from '@mqttv5/core';
 import { startBroker } from '@mqttv5/testing';
-import { createAuthority } from './certificates.ts';
+import { createAuthority } from '@mqttv5/support/certificates';
 import { requireMosquitto, startMosquitto } from './mosquitto.ts';
 import { startRelay } from './relay.ts';
 
@@ -46,10 +46,10 @@ async function startEmbedded({ tls = false, webSocket = false, users }: Demands 
     authenticate: ({ username, password }: { username: string | undefined; password: Uint8Array | undefined }) =>
       username !== undefined && password !== undefined && users[username] === decoder.decode(password) ? true : 0x87,
   };
-  const authority = createAuthority();
+  const authority = await createAuthority();
   const plain = await startBroker({ webSocketPort: 0, ...authenticate });
   // Every listener of an embedded broker speaks TLS or none does: two of them make up one Mosquitto.
-  const issued = authority.issue({ commonName: 'broker', names: ['localhost', '127.0.0.1'] });
+  const issued = await authority.issue({ commonName: 'broker', names: ['localhost', '127.0.0.1'] });
   const secure = tls ? await startBroker({ webSocketPort: 0, tls: issued, ...authenticate }) : undefined;
   const relay = await startRelay(Number(new URL(plain.url).port));
   const onLocalhost = (url: string | undefined): string => (url ?? '').replace('127.0.0.1', 'localhost');

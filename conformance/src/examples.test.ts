@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every example, as `pnpm example <name>` runs it, but on the sources: with the embedded broker, and with Mosquitto where the
-// broker is not part of what it shows.
+// Every example, as `pnpm example <name>` runs it, but on the sources: with the embedded broker, and with Mosquitto.
 import { execFile } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Mosquitto, requireMosquitto, startMosquitto } from './mosquitto.ts';
@@ -11,13 +10,6 @@ const examples = join(import.meta.dirname, '..', '..', 'examples');
 
 /** The demo has tests of its own, with numbers; the dashboard is a page and does not end by itself. */
 const ELSEWHERE = new Set(['demo', 'dashboard']);
-/**
- * Two need a broker that knows their method, or their certificates. Mosquitto 2.0.11 sends more than Receive Maximum allows: after
- * each PUBACK a whole window, and everything in flight when a session resumes. The client answers that with 0x93 (§3.3.4), which
- * is no way to show back-pressure.
- */
-const EMBEDDED_ONLY = new Set(['oauth', 'tls', 'back-pressure']);
-
 const names = readdirSync(examples)
   .filter((name) => existsSync(join(examples, name, 'src', 'main.ts')) && !ELSEWHERE.has(name))
   .sort();
@@ -37,15 +29,39 @@ describe.runIf(requireMosquitto())('examples, with Mosquitto', { timeout: 40_000
   let broker: Mosquitto;
   beforeAll(async () => {
     // Without it Mosquitto holds back every second small packet for the 40 ms of a delayed TCP acknowledgement.
-    broker = await startMosquitto({ webSocket: true, config: ['set_tcp_nodelay true'] });
+    const config = ['set_tcp_nodelay true'];
+    broker = await startMosquitto({ webSocket: true, tls: 'clientCertificate', config });
   });
   afterAll(() => broker.close());
 
-  test.for(names.filter((name) => !EMBEDDED_ONLY.has(name)))('%s does what it shows', async (name) => {
-    const url = name === 'ws' ? broker.webSocketUrl : broker.url;
-    expect(await run(name, { MQTT_BROKER: url })).toMatchObject({ code: 0, failure: '' });
+  test.for(names)('%s does what it shows', async (name) => {
+    expect(await run(name, await environmentFor(name, broker))).toMatchObject({ code: 0, failure: '' });
+  });
+
+  test('oauth says what this broker has no part in', async () => {
+    const { output } = await run('oauth', { MQTT_BROKER: broker.url });
+    expect(output).toContain('connected again, with token 2');
+    expect(output).toContain('NOT SHOWN');
   });
 });
+
+/** What tells an example to use the broker. */
+async function environmentFor(name: string, broker: Mosquitto): Promise<Record<string, string>> {
+  if (name === 'ws') return { MQTT_BROKER: broker.webSocketUrl };
+  if (name !== 'tls') return { MQTT_BROKER: broker.url };
+  const { cert, key } = await broker.authority.issue({ commonName: 'meter-7' });
+  const file = (base: string, content: string): string => {
+    const path = join(broker.directory, base);
+    writeFileSync(path, content, { mode: 0o600 });
+    return path;
+  };
+  return {
+    MQTT_BROKER: broker.tlsUrl,
+    MQTT_CA: file('example-ca.pem', broker.authority.ca),
+    MQTT_CERT: file('example-client.pem', cert),
+    MQTT_KEY: file('example-client.key', key),
+  };
+}
 
 /** `failure`: everything on stderr. An example that works has nothing to say there. */
 function run(name: string, env: Record<string, string>): Promise<{ code: number; failure: string; output: string }> {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { createAuthority } from './certificates.ts';
+import { createAuthority } from '@mqttv5/support/certificates';
 import { requireMosquitto, startMosquitto } from './mosquitto.ts';
 import type { Mosquitto, MosquittoOptions } from './mosquitto.ts';
 
@@ -42,13 +42,15 @@ describe.runIf(requireMosquitto())('the Mosquitto of the tests', () => {
   test('accepts TLS from a client that trusts its authority, and from no other', async () => {
     const broker = await start({ tls: true });
     expect(await connack(tls(broker, { ca: broker.authority.ca }))).toMatchObject({ reasonCode: 0 });
-    await expect(connack(tls(broker, { ca: createAuthority().ca }))).rejects.toThrow(/signature|verify|self.signed/i);
+    await expect(connack(tls(broker, { ca: (await createAuthority()).ca }))).rejects.toThrow(
+      /signature|verify|self.signed/i,
+    );
   });
 
   test('with tls "clientCertificate", admits only clients of its authority', async () => {
     const broker = await start({ tls: 'clientCertificate' });
     const { ca } = broker.authority;
-    const known = broker.authority.issue({ commonName: 'device-1' });
+    const known = await broker.authority.issue({ commonName: 'device-1' });
     expect(await connack(tls(broker, { ca, ...known }))).toMatchObject({ reasonCode: 0 });
     await expect(connack(tls(broker, { ca }))).rejects.toThrow(/certificate|closed|reset/i);
   });

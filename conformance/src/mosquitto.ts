@@ -9,8 +9,8 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { createAuthority } from './certificates.ts';
-import type { TestAuthority } from './certificates.ts';
+import { createAuthority } from '@mqttv5/support/certificates';
+import type { CertificateAuthority } from '@mqttv5/support/certificates';
 
 export interface MosquittoOptions {
   /** Adds an mqtts listener with a certificate for localhost and 127.0.0.1. `"clientCertificate"` demands one of clients. [false] */
@@ -43,7 +43,7 @@ export interface Mosquitto extends AsyncDisposable {
   /** `wss://localhost:PORT`, with both. */
   readonly secureWebSocketUrl: string;
   /** Issued the server's certificate, and issues what clients show. */
-  readonly authority: TestAuthority;
+  readonly authority: CertificateAuthority;
   /** Undefined while it is stopped. */
   readonly pid: number | undefined;
   /** Where its database is, with `persistence`. */
@@ -89,7 +89,7 @@ export function requireMosquitto(): boolean {
 export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mosquitto> {
   const program = findMosquitto();
   if (program === undefined) throw new Error('mosquitto is not installed');
-  const broker = new MosquittoProcess(program, options);
+  const broker = new MosquittoProcess(program, options, await createAuthority());
   // A port found free may be taken by the time Mosquitto binds it; then others are tried.
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -117,7 +117,7 @@ interface Ports {
 
 class MosquittoProcess implements Mosquitto {
   readonly directory: string = mkdtempSync(join(tmpdir(), 'mqttv5-mosquitto-'));
-  readonly authority: TestAuthority = createAuthority();
+  readonly authority: CertificateAuthority;
   readonly log: string[] = [];
   readonly #program: string;
   readonly #options: MosquittoOptions;
@@ -130,8 +130,9 @@ class MosquittoProcess implements Mosquitto {
   #child: ChildProcess | undefined;
   #ports: Ports = { mqtt: 0, mqtts: 0, ws: 0, wss: 0 };
 
-  constructor(program: string, options: MosquittoOptions) {
+  constructor(program: string, options: MosquittoOptions, authority: CertificateAuthority) {
     this.#program = program;
+    this.authority = authority;
     this.#options = options;
     process.once('exit', this.#onExit);
   }
@@ -161,7 +162,7 @@ class MosquittoProcess implements Mosquitto {
     this.log.length = 0;
     const [mqtt = 0, mqtts = 0, ws = 0, wss = 0] = await freePorts(4);
     this.#ports = { mqtt, mqtts, ws, wss };
-    const issued = this.authority.issue({ commonName: 'mosquitto', names: ['localhost', '127.0.0.1'] });
+    const issued = await this.authority.issue({ commonName: 'mosquitto', names: ['localhost', '127.0.0.1'] });
     this.#write('ca.pem', this.authority.ca);
     this.#write('server.pem', issued.cert);
     this.#write('server.key', issued.key);

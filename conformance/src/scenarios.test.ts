@@ -6,7 +6,7 @@ import { webSocketDial } from '@mqttv5/transport-ws';
 import { afterEach, describe, expect, test } from 'vitest';
 import { brokers } from './brokers.ts';
 import type { BrokerUnderTest, Demands } from './brokers.ts';
-import { createAuthority } from './certificates.ts';
+import { createAuthority } from '@mqttv5/support/certificates';
 
 // A real broker shares two cores with everything else. Nothing here waits for time to pass; this only bounds a failure.
 const LIMIT_MS = 20_000;
@@ -227,7 +227,7 @@ for (const kind of brokers) {
 
     test('TLS: a broker nobody vouches for is refused before anything is sent', async () => {
       const broker = await start({ tls: true });
-      const stranger = { ca: createAuthority().ca };
+      const stranger = { ca: (await createAuthority()).ca };
       await expect(join(broker.tlsUrl, { tls: stranger })).rejects.toMatchObject({ code: 'DIAL_FAILED' });
       await expect(join(broker.tlsUrl)).rejects.toMatchObject({ code: 'DIAL_FAILED' });
     });

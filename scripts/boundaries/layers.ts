@@ -58,7 +58,7 @@ const layers: readonly Layer[] = [
   // Modules on top are the test of the public API: they use it and nothing else of core.
   {
     name: 'on top',
-    files: /^(typed|topic-template|client-group|group-subscription)\.ts$/,
+    files: /^(typed|validating-codec|topic-template|client-group|group-(subscription|loop))\.ts$/,
     imports: ['api', 'options', 'foundation', 'client'],
   },
   {

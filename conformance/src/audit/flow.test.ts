@@ -161,6 +161,20 @@ describe('head of line', () => {
     for (const id of [1, 2, 3]) expect((await connection.expect('puback')).packetIdentifier).toBe(id);
     expect(events).toHaveLength(1);
   });
+
+  test('and logged, also when somebody listens', async () => {
+    const lines: string[] = [];
+    const note = (line: string): unknown => line.includes('ackStalled') && lines.push(line);
+    const logger = { debug: note, info: note, warn: note, error: note };
+    const { client, connection } = await connected({ ackStallMs: 20, receiveMaximum: 1, logger });
+    const stalled = next(client, 'ackStalled');
+    const subscribing = client.subscribe('in', { qos: 1, ack: 'manual' });
+    await grant(connection);
+    await subscribing;
+    connection.send(inbound(1));
+    await stalled;
+    expect(lines).toHaveLength(1);
+  });
 });
 
 describe('"pause"', () => {

@@ -122,6 +122,29 @@ describe('request and respond', () => {
     expect((await asking).text()).toBe('a');
   });
 
+  test('a response that overtakes the PUBACK of its request is the answer; the exchange ends by itself', async () => {
+    const { client, connection } = await connected();
+    const settled = next(client, 'publishSettled');
+    const asking = client.request('q', 'x', { qos: 1, timeoutMs: false });
+    const { packetIdentifier } = await connection.expect('subscribe');
+    connection.send({ type: 'suback', packetIdentifier, reasonCodes: [0] });
+    const request = await connection.expect('publish');
+    const { responseTopic = '', correlationData = new Uint8Array() } = request.properties ?? {};
+    connection.send({
+      type: 'publish',
+      topicName: responseTopic,
+      payload: encoder.encode('a'),
+      qos: 0,
+      retain: false,
+      dup: false,
+      packetIdentifier: 0,
+      properties: { correlationData },
+    });
+    expect((await asking).text()).toBe('a');
+    connection.send({ type: 'puback', packetIdentifier: request.packetIdentifier, reasonCode: 0 });
+    expect(await settled).toMatchObject({ topic: 'q', result: { reasonCode: 0 } });
+  });
+
   test('a throwing responder is a throwing handler; a request without Response Topic is refused with 0x83', async () => {
     const { client, connection } = await connected();
     const errors = record(client, 'handlerError');

@@ -4,7 +4,7 @@ import { scramMethod, startBroker } from '@mqttv5/testing';
 import type { Broker, BrokerOptions } from '@mqttv5/testing';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { createAuthority } from '../certificates.ts';
+import { createAuthority } from '@mqttv5/support/certificates';
 import { requireMosquitto, startMosquitto } from '../mosquitto.ts';
 import { CUT_TOPIC, USER } from '../runtimes/smoke.ts';
 import { bundleWithEsbuild, bundleWithVite } from './bundles.ts';
@@ -139,8 +139,10 @@ describe.runIf(requireChromium())('in Chromium', { timeout: 40_000 }, () => {
   });
 
   test('wss needs a certificate that the browser trusts', async () => {
-    const authority = createAuthority();
-    const { webSocketUrl } = await broker({ tls: authority.issue({ commonName: 'broker', names: ['127.0.0.1'] }) });
+    const authority = await createAuthority();
+    const { webSocketUrl } = await broker({
+      tls: await authority.issue({ commonName: 'broker', names: ['127.0.0.1'] }),
+    });
     expect(await call(await visit(), 'failure', webSocketUrl, false)).toEqual(['DIAL_FAILED', expect.anything()]);
     const trusting = await visit('', { ignoreHTTPSErrors: true });
     expect(await call(trusting, 'failure', webSocketUrl, false)).toBe('none');

@@ -209,6 +209,18 @@ describe('a disconnected group', () => {
     await group.disconnect();
   });
 
+  test.for([{ unknown: 1 } as object, { reasonCode: 0x01 }, { signal: AbortSignal.abort(new Error('enough')) }])(
+    'is none after disconnect(%j): nothing has happened then',
+    async (options) => {
+      const { url } = await watchedBroker();
+      const group = makeGroup([{ brokers: url }]);
+      await group.connect();
+      await expect(group.disconnect(options)).rejects.toThrow();
+      expect(group.members.map(({ client }) => client.state)).toEqual(['connected']);
+      await group.publish('a', 'x', { qos: 1 });
+    },
+  );
+
   test('has disconnected every member, also when one refuses the options', async () => {
     const [one, two] = [await watchedBroker(), await watchedBroker()];
     const group = makeGroup([

@@ -238,6 +238,16 @@ describe('routing', () => {
     expect(client.stats().poolFallbacks).toBe(0);
   });
 
+  test('tryPublish counts a fallback when there was one: not what the client could not send either', async () => {
+    const broker = await poolBroker();
+    const options = { publisherPool: { size: 1 }, writeHighWaterMark: 1 };
+    const client = await pooled(broker.url, options, broker);
+    // Full with the first message, until the end of this turn.
+    expect([1, 2, 3].map(() => client.tryPublish('a', 'x'))).toEqual([true, true, false]);
+    expect(client.stats().poolFallbacks).toBe(1);
+    await expect.poll(() => broker.publishes.map(({ from }) => from).toSorted()).toEqual(['main', 'main-pub-1']);
+  });
+
   test('before the client is connected there is no pool, and nothing is counted', async () => {
     const client = new Client({ brokers: NOBODY, clientId: 'main', stats: true, publisherPool: { size: 2 } });
     await expect(client.publish('a', 'x', { qos: 1 })).rejects.toMatchObject({ code: 'NOT_CONNECTED' });
@@ -246,7 +256,139 @@ describe('routing', () => {
   });
 });
 
+describe('what the client says of its pool', () => {
+  test('stats() counts publishes over every connection; connects and losses are its own (S-092)', async () => {
+    const broker = await poolBroker();
+    const client = await pooled(broker.url, {}, broker);
+    const before = client.stats();
+    expect(before).toMatchObject({ connects: 1, connectFailures: 0, publishesSent: 0 });
+    // Two connections that say CONNECT, and what pooled() has pinged.
+    expect(before.packetsSent - before.pingsSent).toBe(3);
+    for (const qos of [0, 1, 2] as const) await client.publish('a', 'x', { qos });
+    await expect.poll(() => broker.publishes.length).toBe(3);
+    expect(client.stats()).toMatchObject({ publishesSent: 3, publishesAcked: 2, publishesFailed: 0, poolFallbacks: 0 });
+    // PUBLISH three times and PUBREL; PUBACK, PUBREC and PUBCOMP.
+    expect(client.stats().packetsSent - before.packetsSent).toBe(4);
+    expect(client.stats().packetsReceived - before.packetsReceived).toBe(3);
+
+    await client.disconnect();
+    await client.connect();
+    expect(client.stats()).toMatchObject({ publishesSent: 3, publishesAcked: 2 });
+  });
+
+  test('stats() shows what is in flight on any of them', async () => {
+    const broker = await poolBroker({
+      connackProperties: { receiveMaximum: 1 },
+      intercept: (direction, { type }) => (direction === 'out' && type === 'puback' ? 'discard' : undefined),
+    });
+    const client = await pooled(broker.url, {}, broker);
+    for (let number = 0; number < 4; number += 1) client.publish('a', 'x', { qos: 1 }).catch(() => undefined);
+    // Counted as in flight while they wait for the quota, as on one connection.
+    expect(client.stats()).toMatchObject({ publishesSent: 2, publishesInflight: 2, publishesQueued: 2, sendQuota: 1 });
+  });
+
+  test('publishSettled: the end of an exchange that nobody waits for any more', async () => {
+    const held = Promise.withResolvers<void>();
+    const broker = await poolBroker({
+      intercept: async (direction, { type }) => {
+        if (direction === 'out' && type === 'puback') await held.promise;
+      },
+    });
+    const client = await pooled(broker.url, {}, broker);
+    const settled = Promise.withResolvers<unknown>();
+    client.on('publishSettled', settled.resolve);
+    const controller = new AbortController();
+    const publishing = client.publish('a', 'x', { qos: 1, signal: controller.signal });
+    await expect.poll(() => broker.publishes.length).toBe(1);
+    controller.abort(new Error('enough'));
+    await expect(publishing).rejects.toThrow('enough');
+    held.resolve();
+    expect(await settled.promise).toMatchObject({ topic: 'a', qos: 1, result: { reasonCode: 0x10 } });
+  });
+
+  test('a member that gives up before it was ever connected is reported', async () => {
+    const broker = await poolBroker({ authenticate: ({ clientId }) => clientId === 'main' });
+    const reported: { message: string; error: unknown }[] = [];
+    const nothing = (): void => undefined;
+    const error = (message: string, details?: object): void =>
+      void reported.push({ message, error: undefined, ...details });
+    await pooled(broker.url, {
+      maximumReconnectAttempts: 1,
+      publisherPool: { size: 1 },
+      logger: { debug: nothing, info: nothing, warn: nothing, error },
+    });
+    await expect
+      .poll(() => reported)
+      .toMatchObject([{ message: 'mqtt: publisherPool', error: { code: 'CONNECT_REFUSED', reasonCode: 0x86 } }]);
+  });
+
+  test('a function for identifiers that fails costs the pool, not the connection, and is reported', async () => {
+    const broker = await poolBroker();
+    const reported: unknown[] = [];
+    const nothing = (): void => undefined;
+    const client = await pooled(broker.url, {
+      logger: { debug: nothing, info: nothing, warn: nothing, error: (_message, details) => reported.push(details) },
+      publisherPool: {
+        size: 1,
+        clientId: () => {
+          throw new Error('no name');
+        },
+      },
+    });
+    expect(reported).toEqual([{ error: new Error('no name') }]);
+    await client.publish('a', 'x', { qos: 1 });
+    expect(client.stats().poolFallbacks).toBe(1);
+    const back = new Promise((resolve) => {
+      client.on('connect', resolve);
+    });
+    broker.dropConnections();
+    await back;
+    expect(connectedCount(broker)).toBe(1);
+    await client.publish('a', 'x', { qos: 1 });
+  });
+});
+
 describe('the life of a pool', () => {
+  test('a drain waits for what is open on its members (drainTimeoutMs)', async () => {
+    const held = Promise.withResolvers<void>();
+    const broker = await poolBroker({
+      intercept: async (direction, { type }) => {
+        if (direction === 'out' && type === 'puback') await held.promise;
+      },
+    });
+    const client = await pooled(broker.url, {}, broker);
+    const publishing = [client.publish('a', '1', { qos: 1 }), client.publish('a', '2', { qos: 1 })];
+    await expect.poll(() => broker.publishes.length).toBe(2);
+    const closing = client.disconnect({ drainTimeoutMs: 60_000 });
+    expect(client.state).toBe('closing');
+    held.resolve();
+    await Promise.all(publishing);
+    await closing;
+    await expect.poll(() => connectedCount(broker)).toBe(0);
+  });
+
+  test('a drain ends with its time, and with its signal, whatever a member still waits for', async () => {
+    const broker = await poolBroker({
+      intercept: (direction, { type }) => (direction === 'out' && type === 'puback' ? 'discard' : undefined),
+    });
+    const client = await pooled(broker.url, {}, broker);
+    const publish = (): Promise<unknown> => client.publish('a', 'x', { qos: 1 }).catch((error: unknown) => error);
+    let publishing = publish();
+    await client.disconnect({ drainTimeoutMs: 1 });
+    expect(await publishing).toMatchObject({ code: 'SESSION_LOST' });
+
+    await client.connect();
+    await expect.poll(() => connectedCount(broker)).toBe(3);
+    await membersHaveHeard(client);
+    publishing = publish();
+    const controller = new AbortController();
+    const closing = client.disconnect({ drainTimeoutMs: 60_000, signal: controller.signal });
+    controller.abort(new Error('enough'));
+    await expect(closing).rejects.toThrow('enough');
+    expect(await publishing).toMatchObject({ code: 'SESSION_LOST' });
+    await expect.poll(() => connectedCount(broker)).toBe(0);
+  });
+
   test('a member that was dropped comes back', async () => {
     const broker = await poolBroker();
     const client = await pooled(broker.url, {}, broker);

@@ -284,6 +284,30 @@ describe('subscribing on every member', () => {
     expect(await texts(subscription, 2)).toEqual(['member-1: x', 'member-2: x']);
   });
 
+  test('what was declared stays when connect() fails and undoes a member, also for whoever waits for a message', async () => {
+    let open = false;
+    const one = await watchedBroker();
+    const two = await watchedBroker({ authenticate: () => open });
+    const group = makeGroup([{ brokers: one.url }, { brokers: two.url }]);
+    const heard: string[] = [];
+    const handle = group.declare('a', { qos: 1, handler: ({ member }) => void heard.push(member) });
+    const stream = group.declare('b', { qos: 1 });
+    const receiving = stream.receive();
+    const ended = group.declare('c', { qos: 1 });
+
+    await expect(group.connect()).rejects.toMatchObject({ code: 'CONNECT_REFUSED' });
+    await ended.unsubscribe();
+    open = true;
+    await group.connect();
+    await Promise.all([handle.ready(), stream.ready()]);
+    one.broker.publish('b', 'x', { qos: 1 });
+    expect(await receiving).toMatchObject({ member: 'member-1' });
+    for (const { broker } of [one, two]) broker.publish('a', 'x', { qos: 1 });
+    await expect.poll(() => heard.toSorted()).toEqual(['member-1', 'member-2']);
+    expect(ended.closed).toBe(true);
+    expect(stream.results).toHaveLength(2);
+  });
+
   test('unsubscribe ends it on every member, unsubscribeAll ends everything (S-100)', async () => {
     const { group, brokers } = await connectedGroup(2);
     const [a, b, c] = [
@@ -376,6 +400,18 @@ describe('a handler for the group', () => {
     await expect.poll(() => errors).toEqual([new Error('no')]);
     await expect.poll(() => brokers.map(({ seen }) => acks(seen))).toEqual([0, 1]);
   });
+});
+
+test.for([undefined, null, 'x'])('a handler must be a function, not %j', async (handler) => {
+  const { group, brokers } = await connectedGroup(2);
+  await expect(group.subscribeCallback('a', handler as never)).rejects.toMatchObject({ code: 'INVALID_OPTION' });
+  if (handler !== undefined) {
+    expect(() => group.declare('a', { handler: handler as never })).toThrow(
+      expect.objectContaining({ code: 'INVALID_OPTION' }),
+    );
+  }
+  for (const { client } of group.members) await client.ping();
+  expect(brokers.flatMap(({ seen }) => seen).filter((each) => each.startsWith('subscribe'))).toEqual([]);
 });
 
 test('Typed works over a group, with the member in every message', async () => {

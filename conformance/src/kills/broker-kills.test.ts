@@ -3,14 +3,16 @@
 // Gateway and broker are killed, in turns and together. The broker forgets its sessions with every kill, so exactly once is
 // given up (reliability.md, promise 3); that everything accepted arrives is not.
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FilePublisherQueue } from '@mqttv5/queue-file';
-import { expect, onTestFinished, test } from 'vitest';
-import { Child } from './child.ts';
+import { Child } from '@mqttv5/support/child';
+import { temporaryDirectory } from '@mqttv5/support/temporary-directory';
+import { expect, test } from 'vitest';
+import { isRefused } from './numbers.ts';
 
 const ROUNDS = Number(process.env['MQTTV5_KILLS'] ?? 18);
+const BROKER = new URL('broker.ts', import.meta.url);
+const GATEWAY = new URL('gateway.ts', import.meta.url);
 
 /** A broker in a process of its own, started anew on the same port after each kill, and what all of its lives took over. */
 class MortalBroker {
@@ -23,7 +25,7 @@ class MortalBroker {
   }
 
   async start(): Promise<void> {
-    this.#process = new Child('broker.ts', String(this.#port));
+    this.#process = Child.run(BROKER, String(this.#port));
     const line = await this.#process.line();
     const port = /^listening (\d+)$/.exec(line ?? '')?.[1];
     if (port === undefined) throw new Error(`the broker said ${line}: ${this.#process.errors}`);
@@ -39,8 +41,7 @@ class MortalBroker {
 test(`gateway and broker killed ${ROUNDS} times: everything accepted arrives or is a dead letter, and the queue ends empty`, {
   timeout: 60_000 + ROUNDS * 5_000,
 }, async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'mqttv5-kills-'));
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  const directory = temporaryDirectory();
   const broker = new MortalBroker();
   await broker.start();
   const accepted = new Set<string>();
@@ -50,7 +51,7 @@ test(`gateway and broker killed ${ROUNDS} times: everything accepted arrives or 
     if (line.startsWith('!')) deadLetters.add(line.slice(1));
   };
 
-  let gateway = new Child('gateway.ts', directory, broker.url, 'run0', '0');
+  let gateway = Child.run(GATEWAY, directory, broker.url, 'run0', '0');
   for (let round = 0; round < ROUNDS; round += 1) {
     for (let lines = (round * 29) % 41; lines >= 0; lines -= 1) hear((await gateway.line()) ?? '');
     // By turns: the gateway, the broker under a living gateway, both at once.
@@ -60,20 +61,19 @@ test(`gateway and broker killed ${ROUNDS} times: everything accepted arrives or 
     if (round % 3 === 1) continue;
     await gateway.kill();
     for (const line of await gateway.rest()) hear(line);
-    gateway = new Child('gateway.ts', directory, broker.url, `run${round + 1}`, '0');
+    gateway = Child.run(GATEWAY, directory, broker.url, `run${round + 1}`, '0');
   }
   await gateway.kill();
   for (const line of await gateway.rest()) hear(line);
 
-  const last = new Child('gateway.ts', directory, broker.url, 'last', '8');
+  const last = Child.run(GATEWAY, directory, broker.url, 'last', '8');
   const lines = await last.rest();
   for (const line of lines) hear(line);
   expect(lines.at(-1), last.errors).toBe('done');
   await broker.kill();
 
   expect(accepted.size).toBeGreaterThan(ROUNDS);
-  const refused = (id: string): boolean => Number(id.split('-')[1]) % 10 === 9;
-  expect([...accepted].filter((id) => !(refused(id) ? deadLetters : broker.received).has(id))).toEqual([]);
+  expect([...accepted].filter((id) => !(isRefused(id) ? deadLetters : broker.received).has(id))).toEqual([]);
   const queue = await FilePublisherQueue.open({ directory: join(directory, 'queue') });
   expect(await queue.peek(-1, 10)).toEqual([]);
   await queue.close();

@@ -5,10 +5,10 @@
 // node broker.ts PORT
 
 import process from 'node:process';
+import { say } from '@mqttv5/support/say';
 import { startBroker } from '@mqttv5/testing';
 
 const decoder = new TextDecoder();
-const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 const broker = await startBroker({
   port: Number(process.argv[2]),

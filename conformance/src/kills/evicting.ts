@@ -9,11 +9,11 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { Client, QueuePublisher } from '@mqttv5/core';
 import { FilePublisherQueue } from '@mqttv5/queue-file';
+import { say } from '@mqttv5/support/say';
 import { EVICTING_STEPS, Fate, fatefulQueue } from './steps.ts';
 
 const [directory = '', run = '', step = '', times = '1'] = process.argv.slice(2);
 const fate = new Fate(step, Number(times));
-const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 const queue = fatefulQueue(await FilePublisherQueue.open({ directory: join(directory, 'queue') }), fate);
 const publisher = new QueuePublisher(new Client({ brokers: 'mqtt://127.0.0.1:1' }), queue, {
@@ -25,8 +25,8 @@ const publisher = new QueuePublisher(new Client({ brokers: 'mqtt://127.0.0.1:1' 
   },
 });
 for (let number = 0; ; number += 1) {
-  // Even numbers, none of which ends in 9: at QoS 2, to the topic that is taken.
-  const id = `${run}-${number * 2}`;
+  // None of the refused ones.
+  const id = `${run}-${number * 10}`;
   await publisher.publish('accepted', id, { id, qos: 2 });
   say(`+${id}`);
 }

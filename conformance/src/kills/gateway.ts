@@ -11,12 +11,13 @@ import process from 'node:process';
 import { Client, constantBackoff, QueuePublisher } from '@mqttv5/core';
 import { FilePublisherQueue } from '@mqttv5/queue-file';
 import { SqliteSessionStore } from '@mqttv5/store-sqlite';
+import { say } from '@mqttv5/support/say';
+import { isRefused, qosOf } from './numbers.ts';
 import { tcp } from './tcp.ts';
 import { Fate, fatefulDial, fatefulQueue, fatefulStore } from './steps.ts';
 
 const [directory = '', broker = '', run = '', count = '0', step = '', times = '1'] = process.argv.slice(2);
 const fate = new Fate(step, Number(times));
-const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 const path = join(directory, 'session.db');
 const store = fatefulStore(SqliteSessionStore.open({ path, synchronous: 'normal', clientId: 'gateway' }), fate);
@@ -43,8 +44,8 @@ say('open');
 const last = Number(count);
 for (let number = 0; last === 0 || number < last; number++) {
   const id = `${run}-${number}`;
-  const topic = number % 10 === 9 ? 'refused' : 'accepted';
-  const publishing = publisher.publish(topic, id, { id, qos: number % 2 === 0 ? 2 : 1 }).then(() => say(`+${id}`));
+  const topic = isRefused(id) ? 'refused' : 'accepted';
+  const publishing = publisher.publish(topic, id, { id, qos: qosOf(id) }).then(() => say(`+${id}`));
   if (number % 4 === 3) await publishing;
 }
 await publisher.flush();

@@ -4,19 +4,18 @@
 // QoS 2 message reaches its handler; one whose acknowledgement was committed never again.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import process from 'node:process';
 import { Client } from '@mqttv5/core';
+import { Child } from '@mqttv5/support/child';
+import { temporaryDirectory } from '@mqttv5/support/temporary-directory';
 import { startBroker } from '@mqttv5/testing';
 import type { Broker } from '@mqttv5/testing';
 import { expect, onTestFinished, test } from 'vitest';
-import { Child } from './child.ts';
 import { RECEIVING_STEPS } from './steps.ts';
 
 /** Random kills; thousands with MQTTV5_KILLS. */
 const KILLS = Number(process.env['MQTTV5_KILLS'] ?? 25);
+const RECEIVER = new URL('receiver.ts', import.meta.url);
 
 /** What the receiver has said, over all of its lives. */
 class Told {
@@ -46,8 +45,7 @@ interface World {
 }
 
 async function world(): Promise<World> {
-  const directory = mkdtempSync(join(tmpdir(), 'mqttv5-kills-'));
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  const directory = temporaryDirectory();
   const broker = await startBroker();
   onTestFinished(async () => await broker.close());
   const publisher = new Client({ brokers: broker.url, clientId: 'publisher' });
@@ -60,7 +58,7 @@ async function world(): Promise<World> {
     await publisher.publish('numbers', id, { qos: 2 });
   };
   const receiver = (...parameters: readonly string[]): Child =>
-    new Child('receiver.ts', directory, broker.url, ...parameters);
+    Child.run(RECEIVER, directory, broker.url, ...parameters);
   // The subscription is the session's from here on: messages wait at the broker for the receiver that is away.
   const first = receiver();
   assert.equal(await first.line(), 'open', first.errors);

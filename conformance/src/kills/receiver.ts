@@ -10,12 +10,12 @@ import process from 'node:process';
 import { Client, constantBackoff } from '@mqttv5/core';
 import type { SessionStore } from '@mqttv5/core';
 import { SqliteSessionStore } from '@mqttv5/store-sqlite';
+import { say } from '@mqttv5/support/say';
 import { Fate, fatefulDial, fatefulStore } from './steps.ts';
 import { tcp } from './tcp.ts';
 
 const [directory = '', broker = '', step = '', times = '1'] = process.argv.slice(2);
 const fate = new Fate(step, Number(times));
-const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 /** Whose acknowledgement stands under which packet identifier, in this life. */
 const inHand = new Map<number, string>();

@@ -50,6 +50,26 @@ describe('in CONNECT (S-041)', () => {
     await connection.closed;
   });
 
+  test('an attempt that ends while the authenticator begins is not dialled, and ends', async () => {
+    const enough = new AbortController();
+    let dialled = false;
+    const { client } = scripted({
+      authenticator: {
+        ...echo,
+        begin: () => {
+          enough.abort('enough');
+          return new Uint8Array(1);
+        },
+      },
+      dial: () => {
+        dialled = true;
+        return Promise.withResolvers<never>().promise;
+      },
+    });
+    await expect(client.connect({ signal: enough.signal })).rejects.toBe('enough');
+    expect([client.state, dialled]).toEqual(['idle', false]);
+  });
+
   test('another method in the answer is a protocol error [MQTT-4.12.0-5]', async () => {
     const { broker, client } = scripted(withEcho);
     const connecting = client.connect().catch((error: unknown) => error);
@@ -108,6 +128,40 @@ describe('reauthenticate() (V-080)', () => {
     await expect(client.reauthenticate()).rejects.toMatchObject({ code: 'NO_AUTHENTICATOR' });
     const idle = scripted(withEcho);
     await expect(idle.client.reauthenticate()).rejects.toMatchObject({ code: 'NOT_CONNECTED' });
+  });
+});
+
+describe('an authenticator that gives what AUTH cannot carry: AUTH_FAILED, without the data [MQTT-3.15.2-1]', () => {
+  const challenge = { type: 'auth', reasonCode: 0x18, properties: { authenticationMethod: 'ECHO' } } as const;
+  test.each([
+    ['too long', new Uint8Array(65_536)],
+    // What a program without types may give.
+    ['no bytes', 's3cret' as never],
+  ])('%s', async (_, data) => {
+    const failure = { code: 'AUTH_FAILED', message: expect.not.stringContaining('s3cret') as unknown };
+    const beginning = scripted({ authenticator: { ...echo, begin: () => data } });
+    await expect(beginning.client.connect()).rejects.toMatchObject(failure);
+
+    const answering = scripted({ authenticator: { ...echo, continue: () => data } });
+    const connecting = answering.client.connect().catch((error: unknown) => error);
+    const attempt = await answering.broker.accept();
+    await attempt.expect('connect');
+    attempt.send(challenge);
+    expect(await connecting).toMatchObject(failure);
+
+    let begun = 0;
+    const begin = (): Uint8Array => (begun++ === 0 ? new Uint8Array(1) : data);
+    const again = await connected({ authenticator: { ...echo, begin } }, echoConnack);
+    await expect(again.client.reauthenticate()).rejects.toMatchObject(failure);
+    expect(again.client.state).toBe('connected');
+
+    const later = await connected({ authenticator: { ...echo, continue: () => data } }, echoConnack);
+    const lost = next(later.client, 'disconnect');
+    const reauthenticating = later.client.reauthenticate().catch((error: unknown) => error);
+    await later.connection.expect('auth');
+    later.connection.send(challenge);
+    expect(await reauthenticating).toMatchObject(failure);
+    expect((await lost).error).toMatchObject(failure);
   });
 });
 

@@ -97,6 +97,40 @@ describe('drainTimeoutMs', () => {
     await closing;
   });
 
+  test('a handler whose own publish it refuses keeps its message: the broker gives it out again', async () => {
+    const { broker, client, connection } = await connected({ clientId: 'c' });
+    const done = Promise.withResolvers<void>();
+    const inbound = { topicName: 'in', payload: Uint8Array.of(1), retain: false, packetIdentifier: 7, qos: 1 } as const;
+    let handled = 0;
+    const handler = async (): Promise<void> => {
+      handled += 1;
+      await done.promise;
+      await client.publish('out', 'x');
+    };
+    const subscribing = client.subscribeCallback('in', handler, { qos: 1 });
+    const { packetIdentifier } = await connection.expect('subscribe');
+    connection.send({ type: 'suback', packetIdentifier, reasonCodes: [1] });
+    await subscribing;
+    connection.send({ type: 'publish', ...inbound, dup: false });
+    while (handled === 0) await turn();
+    const failed = next(client, 'handlerError');
+    const closing = client.disconnect({ drainTimeoutMs: 5_000 });
+    done.resolve();
+    expect(await failed).toMatchObject({ error: { code: 'CLOSED' } });
+    await closing;
+    expect(connection.received.map(({ type }) => type)).toEqual(['connect', 'subscribe', 'disconnect']);
+    client.declare('in', { qos: 1, handler });
+    const connecting = client.connect();
+    const second = await broker.accept();
+    await second.handshake({ sessionPresent: true });
+    await connecting;
+    await second.expect('subscribe');
+    second.send({ type: 'publish', ...inbound, dup: true });
+    await second.expect('publish');
+    expect(await second.expect('puback')).toMatchObject({ packetIdentifier: 7, reasonCode: 0 });
+    expect(handled).toBe(2);
+  });
+
   test('and gives up after that long', async () => {
     const { client, connection } = await connected();
     const publishing = client.publish('a', 'x', { qos: 1 }).catch((error: unknown) => error);
@@ -170,6 +204,58 @@ test.each(Object.entries(provoked))(
     expect(client.state).toBe('closed');
   },
 );
+
+describe('called from "drop", which the end of a client raises at once (reliability.md, "Listeners")', () => {
+  /** Connected, with a message in a buffer that nobody will read. */
+  async function withBuffered() {
+    const dialled = await connected();
+    const { client, connection } = dialled;
+    const subscription = client.declare('a');
+    const { packetIdentifier } = await connection.expect('subscribe');
+    connection.send({ type: 'suback', packetIdentifier, reasonCodes: [0] });
+    await subscription.ready();
+    const payload = new Uint8Array(1);
+    connection.send({
+      type: 'publish',
+      topicName: 'a',
+      payload,
+      qos: 0,
+      retain: false,
+      dup: false,
+      packetIdentifier: 0,
+    });
+    while (subscription.size === 0) await turn();
+    return dialled;
+  }
+
+  test.each(['disconnect()', '0x8E'])('disconnect(), while the client ends by %s: it ends once', async (how) => {
+    const { client, connection } = await withBuffered();
+    const inside = new Promise<void>((resolve) => {
+      client.on('drop', () => resolve(client.disconnect()));
+    });
+    const seen = record(client, 'stateChange', 'close');
+    const closed = next(client, 'close');
+    if (how === 'disconnect()') await client.disconnect();
+    else connection.send({ type: 'disconnect', reasonCode: 0x8e });
+    await Promise.all([inside, closed]);
+    await turn();
+    expect(client.state).toBe('closed');
+    expect(seen.filter(({ name }) => name === 'close')).toHaveLength(1);
+  });
+
+  test.each(['disconnect()', '0x8E'])('connect(), while the client ends by %s: it begins again', async (how) => {
+    const { broker, client, connection } = await withBuffered();
+    const inside = new Promise<unknown>((resolve) => {
+      client.on('drop', () => resolve(client.connect()));
+    });
+    const seen = record(client, 'close');
+    const ending = how === 'disconnect()' ? client.disconnect() : undefined;
+    if (ending === undefined) connection.send({ type: 'disconnect', reasonCode: 0x8e });
+    await (await broker.accept()).handshake({ sessionPresent: true });
+    await Promise.all([inside, ending]);
+    expect([client.state, seen.length]).toEqual(['connected', 1]);
+  });
+});
 
 test('operations by state: idle NOT_CONNECTED, closed CLOSED (S-120, S-122)', async () => {
   const { client } = scripted();

@@ -127,6 +127,20 @@ describe('CONNACK', () => {
     expect(await connection.expect('disconnect')).toMatchObject({ reasonCode: 0x82 });
   });
 
+  test.each([
+    ['a broker of MQTT 3.1.1', Uint8Array.of(0x20, 2, 0, 1)],
+    ['a web server', new TextEncoder().encode('HTTP/1.1 400 Bad Request\r\n\r\n')],
+    ['a TLS port', Uint8Array.of(0x15, 3, 1, 0, 2, 2, 0x46)],
+  ])('%s is asked for what it is', async (_, answer) => {
+    const { broker, client } = scripted();
+    const connecting = client.connect().catch((error: unknown) => error);
+    const connection = await broker.accept();
+    await connection.expect('connect');
+    connection.sendBytes(answer);
+    const message: unknown = expect.stringContaining('is it a broker of MQTT 5.0?');
+    expect(await connecting).toMatchObject({ code: 'PROTOCOL_ERROR', message });
+  });
+
   test('Session Present 1 to Clean Start 1 is answered with 0x82 (T-009, V-076) [MQTT-3.2.2-2]', async () => {
     const { broker, client } = scripted();
     const connecting = client.connect();
@@ -135,6 +149,33 @@ describe('CONNACK', () => {
     await expect(connecting).rejects.toMatchObject({ code: 'PROTOCOL_ERROR', reasonCode: 0x82 });
     expect(await connection.expect('disconnect')).toMatchObject({ reasonCode: 0x82 });
   });
+
+  test.each([false, true])(
+    'Session Present 1 to Clean Start %s rejects when the connection is closed, not before',
+    async (cleanStart) => {
+      let destroyed = false;
+      const broker = ScriptedBroker.inMemory();
+      onTestFinished(() => broker.close());
+      const { client } = scripted({
+        cleanStart,
+        clientId: 'c',
+        // A broker that does not care for our FIN.
+        dial: async (url, options) => {
+          const connection = await broker.dial(url, options);
+          connection.end = () => undefined;
+          const destroy = connection.destroy.bind(connection);
+          connection.destroy = () => {
+            destroyed = true;
+            destroy();
+          };
+          return connection;
+        },
+      });
+      const connecting = client.connect().catch(() => destroyed);
+      await (await broker.accept()).handshake({ sessionPresent: true });
+      expect(await connecting).toBe(true);
+    },
+  );
 
   test('Session Present 1 without local state closes, with or without retries [MQTT-3.2.2-4]', async () => {
     const { broker, client } = scripted({ cleanStart: false, clientId: 'c', retryInitialConnect: true });
@@ -209,6 +250,27 @@ describe('prepareConnect', () => {
       ['scripted 1 false', 'token 1'],
       ['scripted 1 false', 'token 2'],
     ]);
+  });
+
+  test('is shown what the options say, as they say it; what it does to that is for this CONNECT only', async () => {
+    const shown: unknown[] = [];
+    for (const password of ['secret', Uint8Array.of(1, 2)]) {
+      const { broker, client } = scripted({
+        username: 'u',
+        password,
+        prepareConnect: (credentials) => {
+          shown.push(typeof credentials.password === 'string' ? credentials.password : credentials.password?.slice());
+          if (typeof credentials.password === 'object') credentials.password.fill(0);
+        },
+      });
+      const connecting = client.connect();
+      const first = await broker.accept();
+      await first.handshake();
+      await connecting;
+      first.drop();
+      await (await broker.accept()).handshake({ sessionPresent: true });
+    }
+    expect(shown).toEqual(['secret', 'secret', Uint8Array.of(1, 2), Uint8Array.of(1, 2)]);
   });
 
   test('a throw fails that attempt only, and nothing is dialled in it (T-149)', async () => {
@@ -308,6 +370,11 @@ describe('ending a connect()', () => {
     await expect(connecting).rejects.toMatchObject({ code: 'CONNECT_TIMEOUT' });
     await connection.expect('connect');
     await connection.expectClose();
+  });
+
+  test('the helper says what is wrong with its options like the constructor does', async () => {
+    // @ts-expect-error: null is not absent
+    await expect(connect('mqtt://localhost', null)).rejects.toMatchObject({ code: 'INVALID_OPTION' });
   });
 });
 

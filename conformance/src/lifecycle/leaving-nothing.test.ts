@@ -4,7 +4,8 @@
 
 import { getEventListeners } from 'node:events';
 import { Client, constantBackoff } from '@mqttv5/core';
-import { ScriptedBroker, startBroker } from '@mqttv5/testing';
+import { ScriptedBroker, type ScriptedConnection, startBroker } from '@mqttv5/testing';
+import { encode } from '@mqttv5/wire';
 import { expect, test } from 'vitest';
 import { activeResources, leftBehind } from '../resilience/left-behind.ts';
 import { connected, next, record, scripted, turn } from './setup.ts';
@@ -55,6 +56,33 @@ test('a client that stops itself leaves nothing either (T-180)', async () => {
       broker.disconnect('me', 0x8e);
       expect((await closed).error).toMatchObject({ code: 'SESSION_TAKEN_OVER' });
     }
+  }
+  expect(await leftBehind(before, AbortSignal.timeout(5_000))).toEqual({});
+});
+
+/** CONNACK and DISCONNECT in one chunk: the connection is over before anybody has heard of it. */
+async function greetAndSendAway(connection: ScriptedConnection, sessionPresent = false): Promise<void> {
+  await connection.expect('connect');
+  const greeting = encode({ type: 'connack', sessionPresent, reasonCode: 0x00 });
+  const farewell = encode({ type: 'disconnect', reasonCode: 0x89 });
+  connection.sendBytes(Uint8Array.of(...greeting, ...farewell));
+}
+
+test('sent away in the very chunk of the CONNACK: disconnect() ends the wait that follows, the first and a later one', async () => {
+  const before = activeResources();
+  for (const losses of [1, 2]) {
+    let waits = 0;
+    const { broker, client } = scripted({ reconnect: () => ((waits += 1) < losses ? 1 : 60_000) });
+    const seen = record(client, 'reconnecting');
+    const connecting = client.connect();
+    for (let loss = 1; loss <= losses; loss += 1) {
+      const waiting = next(client, 'reconnecting');
+      await greetAndSendAway(await broker.accept(), loss > 1);
+      await waiting;
+    }
+    await connecting;
+    expect(seen.at(-1)?.payload).toMatchObject({ delayMs: 60_000 });
+    await client.disconnect();
   }
   expect(await leftBehind(before, AbortSignal.timeout(5_000))).toEqual({});
 });

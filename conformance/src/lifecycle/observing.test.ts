@@ -290,6 +290,27 @@ describe('logger (S-060)', () => {
   });
 });
 
+test('a logger that throws harms nobody: connections, losses and events go on', async () => {
+  const fail = (): never => {
+    throw new Error('disk full');
+  };
+  const logger = { debug: fail, info: fail, warn: fail, error: fail };
+  const { broker, client, connection } = await connected({ logger });
+  const seen = record(client, 'disconnect', 'connect', 'close');
+  client.on('disconnect', fail);
+  connection.drop();
+  const second = await broker.accept();
+  await second.handshake({ sessionPresent: true });
+  await client.awaitConnection();
+  second.send({ type: 'connack', sessionPresent: false, reasonCode: 0 });
+  await (await broker.accept()).handshake({ sessionPresent: true });
+  await client.awaitConnection();
+  await client.disconnect();
+  await turn();
+  const names = ['disconnect', 'connect', 'disconnect', 'connect', 'close'];
+  expect(seen.map(({ name }) => name)).toEqual(names);
+});
+
 describe('no failure is silent: without listener and logger it is written with console.error', () => {
   const ends: ReadonlySet<string> = new Set(['close', 'storeError']);
   const failures = Object.keys(provoke) as (keyof typeof provoke)[];

@@ -2,7 +2,7 @@
 
 import { constantBackoff, MemorySessionStore } from '@mqttv5/core';
 import type { Client, PublishOptions } from '@mqttv5/core';
-import { type ScriptedConnection, startBroker } from '@mqttv5/testing';
+import { ScriptedBroker, type ScriptedConnection, startBroker } from '@mqttv5/testing';
 import type { ConnackProperties } from '@mqttv5/wire';
 import { describe, expect, test } from 'vitest';
 import { connected, next, scripted, stateOf, turn } from './setup.ts';
@@ -258,9 +258,37 @@ describe('tryPublish', () => {
     await turn();
     expect(client.tryPublish('b', 'x')).toBe(true);
     expect(() => client.tryPublish('a/#', 'x')).toThrow(expect.objectContaining({ code: 'INVALID_TOPIC' }));
+    // @ts-expect-error: it publishes at QoS 0
+    expect(() => client.tryPublish('a', 'x', { qos: 1 })).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }));
     await client.disconnect();
     expect(client.tryPublish('a', 'x')).toBe(false);
   });
+});
+
+test('a connection that is being ended takes nothing more: QoS 0 is NOT_CONNECTED, QoS 1 waits unsent and goes without DUP', async () => {
+  const scriptedBroker = ScriptedBroker.inMemory();
+  const { client } = scripted({
+    disconnectTimeoutMs: 20,
+    // A broker that does not care for our FIN.
+    dial: async (url, options) => Object.assign(await scriptedBroker.dial(url, options), { end: () => undefined }),
+  });
+  const connecting = client.connect();
+  const connection = await scriptedBroker.accept();
+  await connection.handshake();
+  await connecting;
+  connection.sendBytes(Uint8Array.of(0x00, 0x00));
+  await connection.expect('disconnect');
+  await expect(client.publish('zero', 'x')).rejects.toMatchObject({ code: 'NOT_CONNECTED', delivery: 'notSent' });
+  expect(client.tryPublish('zero', 'x')).toBe(false);
+  const publishing = client.publish('one', 'x', { qos: 1 });
+  const second = await scriptedBroker.accept();
+  await second.handshake({ sessionPresent: true });
+  const { topicName, dup, packetIdentifier } = await second.expect('publish');
+  expect([topicName, dup]).toEqual(['one', false]);
+  second.send({ type: 'puback', packetIdentifier, reasonCode: 0 });
+  await publishing;
+  await client.disconnect();
+  await scriptedBroker.close();
 });
 
 describe('what this broker does not take is refused before it is sent (S-144)', () => {
@@ -366,6 +394,18 @@ describe('while there is no connection', () => {
     await expect(client.publish('a', '5', { qos: 2 })).rejects.toMatchObject({ code: 'PUBLISH_QUEUE_FULL' });
     await client.disconnect();
     expect(await Promise.allSettled(accepted)).toHaveLength(3);
+  });
+
+  test('QoS 0 that waits for room expires when its time is over, not when there is room', async () => {
+    const { client, connection } = await connected({ writeHighWaterMark: 1024 });
+    connection.stall();
+    await client.publish('fills', new Uint8Array(2_000));
+    const outcome = await client.publish('late', 'x', { messageExpiryInterval: 0 }).catch((error: unknown) => error);
+    expect(outcome).toMatchObject({ code: 'MESSAGE_EXPIRED', delivery: 'notSent' });
+    connection.resume();
+    await connection.expect('publish');
+    await client.publish('next', 'x');
+    expect((await connection.expect('publish')).topicName).toBe('next');
   });
 
   test('a message that expires before it could be sent: MESSAGE_EXPIRED, and it is never sent', async () => {

@@ -3,7 +3,7 @@
 // A client with a store: what it writes before what it sends, what a failing store does, what the next client reads.
 
 import { Client, constantBackoff, MemorySessionStore, type SessionOperation, type SessionStore } from '@mqttv5/core';
-import { startBroker } from '@mqttv5/testing';
+import { ScriptedBroker, startBroker } from '@mqttv5/testing';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { connected, next, record, scripted, stateOf, turn } from './setup.ts';
 
@@ -133,6 +133,44 @@ describe('a store that fails', () => {
       { name: 'close', payload: { error } },
     ]);
     expect(client.state).toBe('closed');
+  });
+
+  test('disconnect() afterwards, or while it happens, resolves when the connection is closed, not before', async () => {
+    for (const meanwhile of [false, true]) {
+      const store = new WatchedStore();
+      let open = 0;
+      await using broker = ScriptedBroker.inMemory();
+      const { client } = scripted({
+        store,
+        clientId: 'c',
+        // A broker that does not care for our FIN.
+        dial: async (url, options) => {
+          const connection = await broker.dial(url, options);
+          open += 1;
+          connection.end = () => undefined;
+          const destroy = connection.destroy.bind(connection);
+          connection.destroy = () => {
+            open -= 1;
+            destroy();
+          };
+          return connection;
+        },
+      });
+      const connecting = client.connect();
+      const connection = await broker.accept();
+      await connection.handshake();
+      await connecting;
+      const publishing = client.publish('a', 'x', { qos: 1 }).catch((error: unknown) => error);
+      const { packetIdentifier } = await connection.expect('publish');
+      store.refuses = () => true;
+      const failed = next(client, 'storeError');
+      connection.send({ type: 'puback', packetIdentifier, reasonCode: 0 });
+      if (!meanwhile) await failed;
+      await client.disconnect();
+      expect(open).toBe(0);
+      await publishing;
+      store.refuses = () => false;
+    }
   });
 
   test('connect() reloads, from a storeError listener too, and what had been recorded is sent again (T-176)', async () => {

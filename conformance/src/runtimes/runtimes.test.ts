@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { scramMethod, startBroker } from '@mqttv5/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createAuthority } from '../certificates.ts';
+import { createAuthority } from '@mqttv5/support/certificates';
 import { CUT_TOPIC, USER } from './smoke.ts';
 
 const conformance = join(import.meta.dirname, '..', '..');
@@ -32,7 +32,7 @@ describe('the smoke suite', { timeout: 40_000 }, () => {
 
   beforeAll(async () => {
     if (!existsSync(built)) throw new Error('the packages are not built: npm run build');
-    const authority = createAuthority();
+    const authority = await createAuthority();
     ca = authority.ca;
     const forSmoke: Parameters<typeof startBroker>[0] = {
       enhancedAuth: {
@@ -43,7 +43,7 @@ describe('the smoke suite', { timeout: 40_000 }, () => {
     };
     const plain = await startBroker({ ...forSmoke, webSocketPort: 0 });
     opened.push(() => plain.close());
-    const tls = authority.issue({ commonName: 'broker', names: ['localhost'] });
+    const tls = await authority.issue({ commonName: 'broker', names: ['localhost'] });
     const secure = await startBroker({ ...forSmoke, tls });
     opened.push(() => secure.close());
     const socket = await unixSocket(Number(new URL(plain.url).port), opened);
@@ -70,9 +70,9 @@ describe('the smoke suite', { timeout: 40_000 }, () => {
     async (_, command) => {
       const tls = urls.find((each) => each.startsWith('tls=')) ?? '';
       const refused = { code: 1, output: 'FAILED tls DIAL_FAILED\n' };
-      expect(await run([...command, program, tls], { SMOKE_CA: createAuthority('another authority').ca })).toEqual(
-        refused,
-      );
+      expect(
+        await run([...command, program, tls], { SMOKE_CA: (await createAuthority('another authority')).ca }),
+      ).toEqual(refused);
       expect(await run([...command, program, tls.replace('localhost', '127.0.0.1')], { SMOKE_CA: ca })).toEqual(
         refused,
       );

@@ -4,8 +4,8 @@ import { connect } from '@mqttv5/core';
 import type { ClientOptions, TlsOptions } from '@mqttv5/core';
 import { startBroker } from '@mqttv5/testing';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { createAuthority } from '../certificates.ts';
-import type { TestAuthority } from '../certificates.ts';
+import { createAuthority } from '@mqttv5/support/certificates';
+import type { CertificateAuthority } from '@mqttv5/support/certificates';
 import { requireMosquitto, startMosquitto } from '../mosquitto.ts';
 import { smoke } from '../runtimes/smoke.ts';
 
@@ -29,12 +29,12 @@ async function secureBroker(tls: TlsOptions): Promise<string> {
   return broker.url.replace('127.0.0.1', 'localhost');
 }
 
-const localhost = (authority: TestAuthority): TlsOptions =>
-  authority.issue({ commonName: 'broker', names: ['localhost'] });
+const localhost = async (authority: CertificateAuthority): Promise<TlsOptions> =>
+  await authority.issue({ commonName: 'broker', names: ['localhost'] });
 
 describe("the broker's certificate", () => {
   test('of a public authority is what is trusted: without `ca` a private one is refused', async () => {
-    const url = await secureBroker(localhost(createAuthority()));
+    const url = await secureBroker(await localhost(await createAuthority()));
     for (const tls of [undefined, {}]) {
       expect(await outcome(url, { tls })).toMatchObject({
         code: 'DIAL_FAILED',
@@ -44,9 +44,9 @@ describe("the broker's certificate", () => {
   });
 
   test('of the authority in `ca` is accepted, also as bytes and in a list', async () => {
-    const authority = createAuthority();
-    const url = await secureBroker(localhost(authority));
-    const other = createAuthority('another authority').ca;
+    const authority = await createAuthority();
+    const url = await secureBroker(await localhost(authority));
+    const other = (await createAuthority('another authority')).ca;
     for (const ca of [authority.ca, new TextEncoder().encode(authority.ca), [other, authority.ca]]) {
       expect(await outcome(url, { tls: { ca } })).toBe('connected');
     }
@@ -54,8 +54,8 @@ describe("the broker's certificate", () => {
   });
 
   test('for another host is refused, and the message names both', async () => {
-    const authority = createAuthority();
-    const url = await secureBroker(authority.issue({ commonName: 'broker', names: ['broker.example'] }));
+    const authority = await createAuthority();
+    const url = await secureBroker(await authority.issue({ commonName: 'broker', names: ['broker.example'] }));
     expect(await outcome(url, { tls: { ca: authority.ca } })).toMatchObject({
       code: 'DIAL_FAILED',
       message: expect.stringMatching(/localhost[\s\S]*broker\.example/),
@@ -63,8 +63,8 @@ describe("the broker's certificate", () => {
   });
 
   test('is compared with `servername` where one is given', async () => {
-    const authority = createAuthority();
-    const url = await secureBroker(authority.issue({ commonName: 'broker', names: ['broker.example'] }));
+    const authority = await createAuthority();
+    const url = await secureBroker(await authority.issue({ commonName: 'broker', names: ['broker.example'] }));
     expect(await outcome(url, { tls: { ca: authority.ca, servername: 'broker.example' } })).toBe('connected');
     expect(await outcome(url, { tls: { ca: authority.ca, servername: 'other.example' } })).toMatchObject({
       code: 'DIAL_FAILED',
@@ -73,8 +73,10 @@ describe("the broker's certificate", () => {
   });
 
   test('that has expired is refused, and the message says so', async () => {
-    const authority = createAuthority();
-    const url = await secureBroker(authority.issue({ commonName: 'broker', names: ['localhost'], expired: true }));
+    const authority = await createAuthority();
+    const url = await secureBroker(
+      await authority.issue({ commonName: 'broker', names: ['localhost'], expired: true }),
+    );
     expect(await outcome(url, { tls: { ca: authority.ca } })).toMatchObject({
       code: 'DIAL_FAILED',
       message: expect.stringContaining('expired'),
@@ -82,20 +84,20 @@ describe("the broker's certificate", () => {
   });
 
   test('for an address is compared as an address', async () => {
-    const authority = createAuthority();
-    const url = await secureBroker(authority.issue({ commonName: 'broker', names: ['127.0.0.1'] }));
+    const authority = await createAuthority();
+    const url = await secureBroker(await authority.issue({ commonName: 'broker', names: ['127.0.0.1'] }));
     expect(await outcome(url.replace('localhost', '127.0.0.1'), { tls: { ca: authority.ca } })).toBe('connected');
     expect(await outcome(url, { tls: { ca: authority.ca } })).toMatchObject({ code: 'DIAL_FAILED' });
   });
 
   test('is not looked at only where the program says so by name', async () => {
-    const url = await secureBroker(localhost(createAuthority()));
+    const url = await secureBroker(await localhost(await createAuthority()));
     expect(await outcome(url, { tls: { rejectUnauthorized: false } })).toBe('connected');
   });
 
   test('is checked again at every reconnect: a broker that changes to an unknown authority does not get the client back', async () => {
-    const authority = createAuthority();
-    const broker = await startBroker({ tls: localhost(authority) });
+    const authority = await createAuthority();
+    const broker = await startBroker({ tls: await localhost(authority) });
     const url = broker.url.replace('127.0.0.1', 'localhost');
     const client = await connect(url, { tls: { ca: authority.ca }, reconnect: () => 5 });
     onTestFinished(() => client.disconnect());
@@ -105,7 +107,10 @@ describe("the broker's certificate", () => {
       });
     });
     await broker.close();
-    const impostor = await startBroker({ tls: localhost(createAuthority()), port: Number(new URL(url).port) });
+    const impostor = await startBroker({
+      tls: await localhost(await createAuthority()),
+      port: Number(new URL(url).port),
+    });
     onTestFinished(() => impostor.close());
     expect(await failed).toBe('DIAL_FAILED');
     expect(impostor.clients).toEqual([]);
@@ -122,33 +127,33 @@ describe('there is no silent downgrade', () => {
   });
 
   test('mqtt to a TLS listener fails, and says nothing that could be read as success', async () => {
-    const url = await secureBroker(localhost(createAuthority()));
+    const url = await secureBroker(await localhost(await createAuthority()));
     expect(await outcome(url.replace('mqtts:', 'mqtt:'), { connectTimeoutMs: 2_000 })).not.toBe('connected');
   });
 
   test.each(['mqtts', 'ssl', 'tls'])('%s: is TLS', async (scheme) => {
-    const authority = createAuthority();
-    const url = await secureBroker(localhost(authority));
+    const authority = await createAuthority();
+    const url = await secureBroker(await localhost(authority));
     expect(await outcome(url.replace('mqtts', scheme), { tls: { ca: authority.ca } })).toBe('connected');
   });
 });
 
 describe('a client certificate', () => {
   test('lets the client in where the broker asks for one of its authority, and nobody without', async () => {
-    const authority = createAuthority();
-    const url = await secureBroker({ ...localhost(authority), ca: authority.ca, rejectUnauthorized: true });
-    const own = authority.issue({ commonName: 'sensor' });
+    const authority = await createAuthority();
+    const url = await secureBroker({ ...(await localhost(authority)), ca: authority.ca, rejectUnauthorized: true });
+    const own = await authority.issue({ commonName: 'sensor' });
     expect(await outcome(url, { tls: { ca: authority.ca, ...own } })).toBe('connected');
     expect(await outcome(url, { tls: { ca: authority.ca } })).not.toBe('connected');
-    const stranger = createAuthority().issue({ commonName: 'sensor' });
+    const stranger = await (await createAuthority()).issue({ commonName: 'sensor' });
     expect(await outcome(url, { tls: { ca: authority.ca, ...stranger } })).not.toBe('connected');
   });
 
   test("without its key, or with another's, is an error before anything is sent", async () => {
-    const authority = createAuthority();
-    const url = await secureBroker(localhost(authority));
-    const { cert } = authority.issue({ commonName: 'sensor' });
-    const { key } = authority.issue({ commonName: 'other' });
+    const authority = await createAuthority();
+    const url = await secureBroker(await localhost(authority));
+    const { cert } = await authority.issue({ commonName: 'sensor' });
+    const { key } = await authority.issue({ commonName: 'other' });
     for (const tls of [
       { ca: authority.ca, cert, key },
       { ca: authority.ca, cert: 'not a certificate', key },
@@ -164,13 +169,13 @@ describe.runIf(requireMosquitto())('Mosquitto with require_certificate', { timeo
   test('takes a client with a certificate of its authority through every QoS, and no other', async () => {
     await using broker = await startMosquitto({ tls: 'clientCertificate' });
     const { ca } = broker.authority;
-    const own = broker.authority.issue({ commonName: 'sensor' });
+    const own = await broker.authority.issue({ commonName: 'sensor' });
     await smoke({ name: 'mtls', url: broker.tlsUrl, tls: { ca, ...own }, foreign: true });
     expect(await outcome(broker.tlsUrl, { tls: { ca } })).toMatchObject({
       code: expect.stringMatching(/^(DIAL_FAILED|CONNECTION_LOST)$/),
       message: expect.stringContaining('certificate'),
     });
-    const expired = broker.authority.issue({ commonName: 'sensor', expired: true });
+    const expired = await broker.authority.issue({ commonName: 'sensor', expired: true });
     expect(await outcome(broker.tlsUrl, { tls: { ca, ...expired } })).not.toBe('connected');
   });
 });

@@ -3,10 +3,10 @@
 import { connect } from '@mqttv5/core';
 import type { Client, ClientOptions } from '@mqttv5/core';
 import { webSocketDial } from '@mqttv5/transport-ws';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { brokers } from '../brokers.ts';
 import type { BrokerUnderTest, Demands } from '../brokers.ts';
-import { createAuthority } from '../certificates.ts';
+import { createAuthority } from '@mqttv5/support/certificates';
 import { smoke } from '../runtimes/smoke.ts';
 
 for (const kind of brokers) {
@@ -49,7 +49,7 @@ for (const kind of brokers) {
 
     test('wss refuses the certificate of another authority, and one for another host', async () => {
       const { secureWebSocketUrl, ca } = await start({ webSocket: true, tls: true });
-      expect(await refused(secureWebSocketUrl, { tls: { ca: createAuthority().ca } })).toMatchObject({
+      expect(await refused(secureWebSocketUrl, { tls: { ca: (await createAuthority()).ca } })).toMatchObject({
         code: 'DIAL_FAILED',
       });
       expect(await refused(secureWebSocketUrl, { tls: { ca, servername: 'elsewhere.example' } })).toMatchObject({
@@ -62,7 +62,26 @@ for (const kind of brokers) {
       const { webSocketUrl, ca } = await start({ webSocket: true });
       expect(await refused(webSocketUrl.replace('ws:', 'wss:'), { tls: { ca } })).toMatchObject({
         code: 'DIAL_FAILED',
+        message: expect.stringContaining('is this a ws: port?'),
       });
+    });
+
+    test('wss verifies also where the environment turns verification off; `rejectUnauthorized: false` is what does', async () => {
+      const { secureWebSocketUrl } = await start({ webSocket: true, tls: true });
+      vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
+      onTestFinished(() => void vi.unstubAllEnvs());
+      expect(await refused(secureWebSocketUrl)).toMatchObject({ code: 'DIAL_FAILED' });
+      expect(await refused(secureWebSocketUrl, { tls: { rejectUnauthorized: false } })).toBeUndefined();
+    });
+
+    test('TLS material that cannot be read is an INVALID_OPTION, as over TCP', async () => {
+      const { secureWebSocketUrl, ca } = await start({ webSocket: true, tls: true });
+      for (const tls of [
+        { ca, cert: 'x', key: 'y' },
+        { ca, pfx: Uint8Array.of(1) },
+        { ca, ciphers: 'NONE' },
+      ])
+        expect(await refused(secureWebSocketUrl, { tls })).toMatchObject({ code: 'INVALID_OPTION' });
     });
 
     test('"pause" loses nothing that a slow consumer was sent at QoS 0', async () => {

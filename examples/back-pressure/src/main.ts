@@ -9,10 +9,13 @@ const COUNT = 200;
 
 const prefix = example('back-pressure');
 const broker = await exampleBroker();
+// How many messages the broker may have open at the slow one. Mosquitto 2.0.11 exceeds every window but that of one message, which
+// is a protocol error (§3.3.4): the client would end the connection, again and again.
+const WINDOW = broker.embedded ? 5 : 1;
 const publisher = await connect(broker.url, { writeHighWaterMark: 64 * 1024 });
 
 console.log('--- QoS 1: the acknowledgement that was not sent is the brake');
-const slow = await connect(broker.url, { receiveMaximum: 5 }); // so many may the broker have open
+const slow = await connect(broker.url, { receiveMaximum: WINDOW });
 const work = await slow.subscribe(`${prefix}/work`, { qos: 1 });
 const published = Promise.all(
   Array.from({ length: COUNT }, (_, number) => publisher.publish(`${prefix}/work`, String(number), { qos: 1 })),
@@ -30,7 +33,7 @@ for await (const message of work) {
 }
 await published;
 console.log(`${done} of ${COUNT} arrived, never more than ${most} of them in memory, ${work.dropped} dropped`);
-check(most <= 5 && work.dropped === 0, 'the broker waited for the consumer');
+check(most <= WINDOW && work.dropped === 0, 'the broker waited for the consumer');
 
 console.log('--- QoS 0 has no such brake: a full buffer drops, counts and tells');
 const latest = await slow.subscribe(`${prefix}/samples`, { bufferSize: 10, overflow: 'dropOldest' });

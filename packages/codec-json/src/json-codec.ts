@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { MqttError } from '@mqttv5/core';
-import type { Bytes, Codec } from '@mqttv5/core';
-
-import type { StandardSchemaV1 } from './standard-schema.ts';
-import { checkSchema, validate } from './validation.ts';
+import { MqttError, validatingCodec } from '@mqttv5/core';
+import type { Bytes, Codec, StandardSchemaV1 } from '@mqttv5/core';
 
 /**
  * JSON payloads whose values are checked by a Standard Schema (zod, valibot, arktype, …) when they arrive.
@@ -33,9 +30,8 @@ export function jsonCodec<S extends StandardSchemaV1>(
  */
 export function jsonCodec<T = unknown>(): Codec<T>;
 export function jsonCodec(schema?: StandardSchemaV1): Codec<unknown> {
-  if (schema === undefined) return { ...FORMAT, encode, decode };
-  checkSchema(schema);
-  return { ...FORMAT, encode, decode: (payload) => validate(schema, decode(payload)) };
+  const codec = { ...FORMAT, encode, decode };
+  return schema === undefined ? codec : validatingCodec(codec, schema);
 }
 
 /** RFC 8259 §11; JSON on the wire is UTF-8, which is what the indicator promises (MQTT v5.0 §3.3.2.3.2). */

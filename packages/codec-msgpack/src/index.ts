@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
 export { msgpackCodec } from './msgpack-codec.ts';
-export type { StandardSchemaV1 } from './standard-schema.ts';
-export { ValidationError } from './validation.ts';
+export { ValidationError } from '@mqttv5/core';
+export type { StandardSchemaV1 } from '@mqttv5/core';

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { Decoder, Encoder } from '@msgpack/msgpack';
-import { MqttError } from '@mqttv5/core';
-import type { Bytes, Codec } from '@mqttv5/core';
+import { MqttError, validatingCodec } from '@mqttv5/core';
+import type { Bytes, Codec, StandardSchemaV1 } from '@mqttv5/core';
 
 import { scan } from './scan.ts';
-import type { StandardSchemaV1 } from './standard-schema.ts';
-import { checkSchema, validate } from './validation.ts';
 
 /**
  * MessagePack payloads whose values are checked by a Standard Schema (zod, valibot, arktype, …) when they arrive.
@@ -33,11 +31,8 @@ export function msgpackCodec<S extends StandardSchemaV1>(
  */
 export function msgpackCodec<T = unknown>(): Codec<T>;
 export function msgpackCodec(schema?: StandardSchemaV1): Codec<unknown> {
-  const encode = makeEncode();
-  const decode = makeDecode();
-  if (schema === undefined) return { ...FORMAT, encode, decode };
-  checkSchema(schema);
-  return { ...FORMAT, encode, decode: (payload) => validate(schema, decode(payload)) };
+  const codec = { ...FORMAT, encode: makeEncode(), decode: makeDecode() };
+  return schema === undefined ? codec : validatingCodec(codec, schema);
 }
 
 const FORMAT = { contentType: 'application/vnd.msgpack', payloadFormatIndicator: 0 } as const;

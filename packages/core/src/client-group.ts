@@ -20,9 +20,13 @@ import { onAbort } from './abort.ts';
 import { Client } from './client.ts';
 import { type AnyMqttError, GroupError, isMqttError, joinErrors, mqttError } from './errors.ts';
 import { fnv1a } from './fnv1a.ts';
+import type { Part } from './group-loop.ts';
 import { GroupHandle, GroupSubscription, inTurns } from './group-subscription.ts';
+import { invalidOption } from './options/check.ts';
+import { resolveDisconnectOptions } from './options/disconnect-options.ts';
 import { type ResolvedGroupOptions, resolveGroupMembers, resolveGroupOptions } from './options/group-options.ts';
 import { resolvePublish } from './options/publish-options.ts';
+import { checkHandler } from './options/subscribe-options.ts';
 import { resolveWaitOptions } from './options/wait-options.ts';
 
 /** The clients' collaborators, for tests in virtual time. */
@@ -50,19 +54,24 @@ interface Member {
 export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupMessage>, AsyncDisposable {
   readonly #members: readonly Member[];
   readonly #options: ResolvedGroupOptions;
-  readonly #handles = new Set<GroupHandle>();
+  readonly #handles = new Set<GroupHandle | GroupSubscription>();
   #next = 0;
   #closed = false;
 
-  /** @throws MqttError `INVALID_OPTION` (no member, a name twice, an unknown key), and what the constructor of `Client` throws */
+  /** @throws MqttError `INVALID_OPTION` (no member, a name or a store twice, an unknown key), and what the constructor of `Client` throws */
   constructor(members: readonly GroupMember[], options?: GroupOptions);
   /** @internal */
   constructor(members: readonly GroupMember[], options: GroupOptions | undefined, environment: Environment | undefined);
   constructor(members: readonly GroupMember[], options?: GroupOptions, environment?: Environment) {
     const named = resolveGroupMembers(members);
     this.#options = resolveGroupOptions(options, named);
+    const stores = new Set<unknown>();
     this.#members = named.map(({ name, brokers, options: own }) => {
       const merged = { ...this.#options.shared, ...present(own), brokers };
+      // Two sessions in one store would overwrite each other's records.
+      if (merged.store !== undefined && stores.has(merged.store))
+        throw invalidOption(`"${name}" has the store of another member: each has a session of its own`);
+      stores.add(merged.store);
       return { name, client: new Client(merged, environment), isEndless: merged.retryInitialConnect === true };
     });
   }
@@ -79,6 +88,7 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
 
   /**
    * Connects every member; when one fails, those that had succeeded are disconnected again, and the group may be connected anew.
+   * What was declared stays for then.
    * A member with `retryInitialConnect`, which goes on trying, is given up once another has failed.
    *
    * @param options - `signal` ends the handshakes.
@@ -90,16 +100,19 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
     await this.#wholeOrNothing(
       signal,
       ({ client, isEndless }, over) => client.connect({ signal: isEndless ? over : signal }),
-      (_info, { client }) => client.disconnect(),
+      (_info, member) => this.#undoConnect(member),
     );
   }
 
   /**
    * Disconnects every member. The group stays closed.
    *
-   * @throws what a member's `disconnect` throws, once every member was told to
+   * @throws MqttError `INVALID_OPTION`, `FIELD_TOO_LONG` and the reason of a signal that has aborted before: nothing has happened
+   * then; what a member's `disconnect` throws, once every member was told to
    */
   async disconnect(options?: DisconnectOptions): Promise<void> {
+    // What a member alone would refuse, an expiry where its CONNECT said 0, is that member's.
+    resolveDisconnectOptions(options, ANY_EXPIRY).signal?.throwIfAborted();
     this.#closed = true;
     this.#handles.clear();
     await this.#onEach(({ client }) => client.disconnect(options));
@@ -150,7 +163,7 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
       ({ client }, signal) => client.subscribe(filters, { ...options, signal }),
       (subscription) => subscription.unsubscribe(),
     );
-    return this.#merge(parts, options);
+    return this.#merge(this.#named(parts), options);
   }
 
   /** `subscribe` with a handler; `concurrency` counts over all members. @throws as `subscribe` does */
@@ -160,14 +173,14 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
     options?: CallbackOptions,
   ): Promise<SubscriptionHandle> {
     this.#assertOpen();
-    const turns = inTurns(handler, options?.concurrency);
+    const turns = inTurns(checkHandler(handler), options?.concurrency);
     const parts = await this.#wholeOrNothing(
       resolveWaitOptions({ signal: options?.signal }),
       ({ name, client }, signal) =>
         withHandler((callback) => client.subscribeCallback(filters, callback, { ...options, signal }), turns, name),
       (handle) => handle.unsubscribe(),
     );
-    return this.#keep(new GroupHandle(parts));
+    return this.#keep(new GroupHandle(this.#named(parts)));
   }
 
   /**
@@ -189,7 +202,7 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
         options,
       );
     }
-    const turns = inTurns(handler, options?.concurrency);
+    const turns = inTurns(checkHandler(handler), options?.concurrency);
     return this.#keep(
       new GroupHandle(
         this.#allOrNone(({ name, client }) => {
@@ -239,13 +252,22 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
     return [...order.filter(({ client }) => client.connected), ...order.filter(({ client }) => !client.connected)];
   }
 
-  #merge(parts: readonly Subscription[], options: SubscribeOptions | undefined): GroupSubscription {
-    const named = parts.map((subscription, index) => ({ subscription, member: this.#members[index]?.name ?? '' }));
-    const ack = options?.ack ?? 'auto';
-    return this.#keep(new GroupSubscription(named, ack));
+  async #undoConnect({ name, client }: Member): Promise<void> {
+    const declared = [...this.#handles].map((handle) => handle.outlives(name));
+    await client.disconnect();
+    if (!this.#closed) for (const again of declared) again();
   }
 
-  #keep<H extends GroupHandle>(handle: H): H {
+  #merge(parts: readonly Part<Subscription>[], options: SubscribeOptions | undefined): GroupSubscription {
+    return this.#keep(new GroupSubscription(parts, options?.ack ?? 'auto'));
+  }
+
+  /** One for each member, in their order. */
+  #named<H extends SubscriptionHandle>(handles: readonly H[]): readonly Part<H>[] {
+    return handles.map((handle, index) => ({ member: this.#members[index]?.name ?? '', handle }));
+  }
+
+  #keep<H extends GroupHandle | GroupSubscription>(handle: H): H {
     this.#handles.add(handle);
     handle.whenEnded(() => this.#handles.delete(handle));
     return handle;
@@ -283,13 +305,16 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
   }
 
   /** What one member throws ends those that were made before it. */
-  #allOrNone<H extends SubscriptionHandle>(make: (member: Member) => H): readonly H[] {
-    const made: H[] = [];
+  #allOrNone<H extends SubscriptionHandle>(make: (member: Member) => H): readonly Part<H>[] {
+    const made: Part<H>[] = [];
     try {
-      for (const member of this.#members) made.push(make(member));
+      for (const member of this.#members) {
+        const again = (): H => make(member);
+        made.push({ member: member.name, handle: again(), again });
+      }
       return made;
     } catch (error) {
-      for (const handle of made) handle.unsubscribe().catch(() => undefined); // the caller hears of the cause
+      for (const { handle } of made) handle.unsubscribe().catch(() => undefined); // the caller hears of the cause
       throw error;
     }
   }
@@ -312,6 +337,8 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
 function present(options: GroupMember['options'] = {}): NonNullable<GroupMember['options']> {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
+
+const ANY_EXPIRY = 1;
 
 /** Why the rest of a group stops to wait when one member has failed. Nobody sees it. */
 const IN_VAIN = new Error('another member of the group has failed');

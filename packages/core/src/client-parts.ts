@@ -2,7 +2,7 @@
 //
 // Makes the parts of one client and ties them together. The only place that knows all of them.
 
-import type { ClientOptions } from './api/options.ts';
+import type { ClientOptions, DisconnectOptions } from './api/options.ts';
 import type { Payload } from './api/common.ts';
 import type { PublishOptions, PublishResult } from './api/publish.ts';
 import type { ClientStats } from './api/stats.ts';
@@ -15,6 +15,7 @@ import { Counters } from './stats.ts';
 import { SubscriptionRegistry } from './subscriptions/registry.ts';
 import type { Environment } from './supervisor/environment.ts';
 import { EventHub } from './supervisor/event-hub.ts';
+import { GuardedLogger } from './supervisor/guarded-logger.ts';
 import { Producers } from './supervisor/producers.ts';
 import { Publishing } from './supervisor/publishing.ts';
 import { SessionHost } from './supervisor/session-host.ts';
@@ -23,6 +24,8 @@ import { Supervisor } from './supervisor/supervisor.ts';
 /** What clients count that nobody asks for stats: one for all. */
 const UNREAD = new Counters();
 const NOBODY: readonly never[] = Object.freeze([]);
+
+type MakeMember = (options: ClientOptions, environment: Environment) => PoolMember;
 
 export class ClientParts {
   readonly options: ResolvedClientOptions;
@@ -37,11 +40,11 @@ export class ClientParts {
   readonly pool: PublisherPool | undefined;
   #whenEnded: readonly ((error: AnyMqttError) => void)[] = NOBODY;
 
-  constructor(options: ClientOptions, environment: Environment, makeMember: (options: ClientOptions) => PoolMember) {
-    this.options = resolveClientOptions(options);
+  constructor(options: ClientOptions, environment: Environment, makeMember: MakeMember) {
+    this.options = guarded(resolveClientOptions(options));
     this.pool = this.#publisherPool(options, makeMember);
     this.environment = environment;
-    this.counters = this.options.stats ? new Counters() : UNREAD;
+    this.counters = this.options.stats ? (environment.counters ?? new Counters()) : UNREAD;
     this.events = new EventHub(this.options.logger, environment.reportUnheard);
     const ports = new ClientPorts(this);
     this.host = new SessionHost(this.options, environment, this.counters, ports);
@@ -65,7 +68,17 @@ export class ClientParts {
         refs: unclaimed,
       });
     }
-    this.pool?.follow(broker, clientId);
+    try {
+      this.pool?.follow(broker, clientId);
+    } catch (error) {
+      // The connection is there and stays: what the pool cannot send goes over it.
+      this.#poolFailed(error);
+    }
+  }
+
+  /** Resolves when nothing is under way beside the client's own connection any more, or with `end`. */
+  async drain(options: Pick<DisconnectOptions, 'drainTimeoutMs' | 'signal'>): Promise<void> {
+    await this.pool?.drain(options);
   }
 
   /** The supervisor's word that the client has ended. Resolves when nothing of it is left beside its own connection. */
@@ -80,14 +93,20 @@ export class ClientParts {
       return this.publishing.publish(topic, payload, options);
     // The caller's bytes may have changed by the time another connection tries.
     const own = payload instanceof Uint8Array ? new Uint8Array(payload) : payload;
-    return this.pool
-      .publish(topic, own, options)
-      .then((result) => result ?? this.publishing.publish(topic, own, options));
+    return this.pool.publish(topic, own, options).then((result) => {
+      if (result !== undefined) return result;
+      this.counters.poolFallbacks += 1;
+      return this.publishing.publish(topic, own, options);
+    });
   }
 
   tryPublish(topic: string, payload: Payload, options: Omit<PublishOptions, 'qos' | 'signal'> | undefined): boolean {
-    const overPool = this.supervisor.state === 'connected' && this.pool?.tryPublish(topic, payload, options);
-    return overPool || this.publishing.tryPublish(topic, payload, options);
+    if (this.pool === undefined || this.supervisor.state !== 'connected')
+      return this.publishing.tryPublish(topic, payload, options);
+    if (this.pool.tryPublish(topic, payload, options)) return true;
+    const sent = this.publishing.tryPublish(topic, payload, options);
+    if (sent) this.counters.poolFallbacks += 1;
+    return sent;
   }
 
   /** What is asked of the broker and awaited by the application: reading goes on meanwhile, in spite of "pause". */
@@ -98,24 +117,37 @@ export class ClientParts {
   stats(): ClientStats {
     if (!this.options.stats) return new Counters().snapshot();
     const engine = this.host.engine;
-    return {
+    const own: ClientStats = {
       ...this.counters.snapshot(),
       publishesInflight: engine?.inflight ?? 0,
       publishesQueued: engine?.queued ?? 0,
       sendQuota: engine?.sendQuota ?? 0,
       subscriptions: this.registry.subscriptionCount,
     };
+    return this.pool?.added(own) ?? own;
   }
 
-  #publisherPool(
-    options: ClientOptions,
-    makeMember: (options: ClientOptions) => PoolMember,
-  ): PublisherPool | undefined {
+  #publisherPool(options: ClientOptions, makeMember: MakeMember): PublisherPool | undefined {
     const settings = this.options.publisherPool;
     if (settings === undefined) return undefined;
-    const countFallback = (): void => {
-      this.counters.poolFallbacks += 1;
-    };
-    return new PublisherPool({ settings, options: { ...options }, makeMember, countFallback });
+    return new PublisherPool({
+      settings,
+      options: { ...options },
+      makeMember: (own, counters) => makeMember(own, { ...this.environment, counters }),
+      settled: (event) => this.events.emit('publishSettled', event),
+      gaveUp: (error) => this.#poolFailed(error),
+    });
   }
+
+  /** Nobody waits for it, and no failure is silent. */
+  #poolFailed(error: unknown): void {
+    const { logger } = this.options;
+    if (logger) logger.error('mqtt: publisherPool', { error });
+    else this.environment.reportUnheard('mqtt: publisherPool (no logger)', error);
+  }
+}
+
+function guarded(options: ResolvedClientOptions): ResolvedClientOptions {
+  const { logger } = options;
+  return logger === undefined ? options : Object.freeze({ ...options, logger: new GuardedLogger(logger) });
 }

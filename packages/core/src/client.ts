@@ -82,7 +82,7 @@ export class Client implements PubSub, AsyncDisposable {
   /** @internal */
   constructor(options: ClientOptions, environment: Environment | undefined);
   constructor(options: ClientOptions, environment: Environment = systemEnvironment) {
-    this.#parts = new ClientParts(options, environment, (member) => new Client(member, environment));
+    this.#parts = new ClientParts(options, environment, (own, shared) => new Client(own, shared));
   }
 
   /**

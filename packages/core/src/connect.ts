@@ -3,6 +3,7 @@
 import type { Brokers, WaitOptions } from './api/common.ts';
 import type { ClientOptions } from './api/options.ts';
 import { Client } from './client.ts';
+import { checkObject } from './options/check.ts';
 
 /**
  * Makes a client and connects it.
@@ -19,6 +20,7 @@ export async function connect(
   brokers: Brokers,
   options: Omit<ClientOptions, 'brokers'> & WaitOptions = {},
 ): Promise<Client> {
+  checkObject(options, 'the options of connect()');
   const { signal, ...rest } = options;
   const client = new Client({ ...rest, brokers });
   try {

@@ -13,14 +13,10 @@ import type {
   SubscriptionHandle,
   TopicFilter,
 } from './api/receive.ts';
-import { type AnyMqttError, mqttError } from './errors.ts';
+import type { AnyMqttError } from './errors.ts';
+import { firstOf, GroupLoop, type Part, Pull, withMember } from './group-loop.ts';
 import { checkCount, checkOptions } from './options/check.ts';
 import { resolveWaitOptions } from './options/wait-options.ts';
-
-/** Adds the member's name to a message, which stays the same object: its acknowledgement goes back where it came from. */
-function withMember(message: Message, member: string): GroupMessage {
-  return Object.defineProperty(message, 'member', { value: member, enumerable: true }) as GroupMessage;
-}
 
 /**
  * One handler for all members, in turns: `concurrency` counts over the whole group. A message whose subscription ended while it
@@ -51,12 +47,38 @@ export function inTurns(
 }
 
 /** What the subscriptions of all members have in common. */
-export class GroupHandle implements SubscriptionHandle {
-  readonly #parts: readonly SubscriptionHandle[];
+export class GroupHandle<H extends SubscriptionHandle = SubscriptionHandle> implements SubscriptionHandle {
+  protected readonly parts: readonly Part<H>[];
   #whenEnded: (() => void) | undefined;
+  #over = false;
+  /** By parts that were replaced. */
+  #droppedBefore = 0;
 
-  constructor(parts: readonly SubscriptionHandle[]) {
-    this.#parts = parts;
+  constructor(parts: readonly Part<H>[]) {
+    this.parts = parts;
+  }
+
+  /**
+   * A member is about to be disconnected because another could not connect, which ends its share. The returned function declares
+   * it again: what was declared stays for the next `connect()`, as it does on a client.
+   *
+   * @internal
+   */
+  outlives(member: string): () => void {
+    const open = this.parts.filter((part) => part.member === member && !part.handle.closed);
+    return () => {
+      for (const part of this.#over ? [] : open) {
+        if (part.again === undefined) continue;
+        this.#droppedBefore += part.handle.dropped;
+        part.handle = part.again();
+      }
+      this.renewed();
+    };
+  }
+
+  /** A part has been replaced: whoever waits has to look at the new one. */
+  protected renewed(): void {
+    // Nobody waits for a handle.
   }
 
   /** @internal */
@@ -65,72 +87,76 @@ export class GroupHandle implements SubscriptionHandle {
   }
 
   get filters(): readonly TopicFilter[] {
-    return this.#parts[0]?.filters ?? [];
+    return this.parts[0]?.handle.filters ?? [];
   }
 
   get results(): readonly SubscribeResult[] {
-    return this.#parts.flatMap((part) => part.results);
+    return this.parts.flatMap(({ handle }) => handle.results);
   }
 
   get size(): number {
-    return this.#parts.reduce((sum, part) => sum + part.size, 0);
+    return this.parts.reduce((sum, { handle }) => sum + handle.size, 0);
   }
 
   get dropped(): number {
-    return this.#parts.reduce((sum, part) => sum + part.dropped, 0);
+    return this.parts.reduce((sum, { handle }) => sum + handle.dropped, this.#droppedBefore);
   }
 
   get closed(): boolean {
-    return this.#parts.every((part) => part.closed);
+    return this.parts.every(({ handle }) => handle.closed);
   }
 
   get error(): AnyMqttError | undefined {
-    return this.#parts.find((part) => part.error !== undefined)?.error;
+    return this.parts.find(({ handle }) => handle.error !== undefined)?.handle.error;
   }
 
   async ready(options?: WaitOptions): Promise<void> {
-    await Promise.all(this.#parts.map((part) => part.ready(options)));
+    await Promise.all(this.parts.map(({ handle }) => handle.ready(options)));
   }
 
   async unsubscribe(options?: WaitOptions): Promise<void> {
-    this.#whenEnded?.();
-    await Promise.all(this.#parts.map((part) => part.unsubscribe(options)));
+    this.#end();
+    await Promise.all(this.parts.map(({ handle }) => handle.unsubscribe(options)));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#whenEnded?.();
-    await Promise.all(this.#parts.map((part) => part[Symbol.asyncDispose]()));
+    this.#end();
+    await Promise.all(this.parts.map(({ handle }) => handle[Symbol.asyncDispose]()));
   }
-}
 
-interface Part {
-  readonly subscription: Subscription;
-  readonly member: string;
+  #end(): void {
+    this.#over = true;
+    this.#whenEnded?.();
+  }
 }
 
 /**
  * The merged stream: it ends when the last member's has ended.
  *
- * Every message it gives out is in hand of a loop over its member's own stream, a loop that is made for this one message. To leave
- * that loop puts the message back where it was, so that bounds, order, other consumers and the end of a subscription are the
- * member's business throughout.
+ * Every message it gives out is in hand of its member's own stream (see `group-loop.ts`), so that bounds, order, other consumers and
+ * the end of a subscription are the member's business throughout.
  */
-export class GroupSubscription extends GroupHandle implements Subscription<GroupMessage> {
-  readonly #parts: readonly Part[];
+export class GroupSubscription extends GroupHandle<Subscription> implements Subscription<GroupMessage> {
   readonly #ack: 'auto' | 'manual' | 'onReceipt';
   /** Who is looked at first: members take turns, so that a busy one does not starve the others. */
   #turn = 0;
+  /** End the waits there are, which then look again. */
+  readonly #renewals = new Set<() => void>();
 
-  constructor(parts: readonly Part[], ack: 'auto' | 'manual' | 'onReceipt') {
-    super(parts.map(({ subscription }) => subscription));
-    this.#parts = parts;
+  constructor(parts: readonly Part<Subscription>[], ack: 'auto' | 'manual' | 'onReceipt') {
+    super(parts);
     this.#ack = ack;
+  }
+
+  protected override renewed(): void {
+    // None of them begins a new wait in this call, so that the set only shrinks meanwhile.
+    for (const renew of this.#renewals) renew();
   }
 
   /** The error of a member that has one comes only when no other member can bring anything any more. */
   tryReceive(): GroupMessage | undefined {
-    for (const { subscription, member } of this.#inTurn()) {
-      const message = subscription.size > 0 ? subscription.tryReceive() : undefined;
+    for (const { handle, member } of this.#inTurn()) {
+      const message = handle.size > 0 ? handle.tryReceive() : undefined;
       if (message !== undefined) return withMember(message, member);
     }
     if (this.closed && this.error !== undefined && this.size === 0) throw this.error;
@@ -174,16 +200,16 @@ export class GroupSubscription extends GroupHandle implements Subscription<Group
     };
   }
 
-  #inTurn(): readonly Part[] {
+  #inTurn(): readonly Part<Subscription>[] {
     const first = this.#turn;
-    this.#turn = (first + 1) % this.#parts.length;
-    return [...this.#parts.slice(first), ...this.#parts.slice(0, first)];
+    this.#turn = (first + 1) % this.parts.length;
+    return [...this.parts.slice(first), ...this.parts.slice(0, first)];
   }
 
   /** A message that is there already. */
   #pullBuffered(): Pull | undefined {
     for (const part of this.#inTurn()) {
-      if (part.subscription.size === 0) continue;
+      if (part.handle.size === 0) continue;
       const pull = new Pull(part);
       if (pull.hasTaken) return pull;
       // The member drains: it gives nothing out.
@@ -194,14 +220,16 @@ export class GroupSubscription extends GroupHandle implements Subscription<Group
 
   /** The next message of any member; undefined when all have ended. Throws the error of one that has one, then. */
   async #pull(signal: AbortSignal | undefined): Promise<Pull | undefined> {
-    const buffered = this.#pullBuffered();
-    if (buffered === undefined)
-      return firstOf(
-        this.#inTurn().map((part) => new Pull(part)),
-        signal,
-      );
-    await buffered.next;
-    return buffered;
+    for (;;) {
+      const buffered = this.#pullBuffered();
+      if (buffered !== undefined) {
+        await buffered.next;
+        return buffered;
+      }
+      const pulls = this.#inTurn().map((part) => new Pull(part));
+      const first = await firstOf(pulls, signal, this.#renewals);
+      if (first !== 'renewed') return first;
+    }
   }
 
   /** Its loop has moved on: the message has been dealt with. */
@@ -218,139 +246,6 @@ export class GroupSubscription extends GroupHandle implements Subscription<Group
   }
 }
 
-/** One message of one member, or the wait for it. */
-class Pull {
-  /** Settles when there is a message, or none will come. */
-  readonly next: Promise<boolean>;
-  /** The message was there at once. */
-  readonly hasTaken: boolean;
-  readonly #member: string;
-  readonly #loop: AsyncIterator<Message, undefined, undefined>;
-  #message: Message | undefined;
-
-  constructor({ subscription, member }: Part) {
-    const waiting = subscription.size;
-    this.#member = member;
-    this.#loop = subscription[Symbol.asyncIterator]();
-    const next = this.#loop.next();
-    this.hasTaken = subscription.size < waiting;
-    this.next = next.then(({ value }) => {
-      this.#message = value;
-      return value !== undefined;
-    });
-  }
-
-  /** Once `next` has said that there is one. */
-  get message(): GroupMessage {
-    if (this.#message === undefined) throw mqttError('CLOSED', 'The subscription has ended');
-    return withMember(this.#message, this.#member);
-  }
-
-  /** Ends the wait, or puts the message back unless it was acknowledged. */
-  end(): void {
-    this.#loop.return?.().catch(() => undefined); // the loop of a member does not reject here
-  }
-}
-
-/** The first that has a message; the others are ended. Undefined when none will have one. */
-function firstOf(pulls: readonly Pull[], signal: AbortSignal | undefined): Promise<Pull | undefined> {
-  return new Promise((resolve, reject) => {
-    let open = pulls.length;
-    let failure: { readonly error: unknown } | undefined;
-    const settle = (winner: Pull | undefined): void => {
-      open = 0;
-      signal?.removeEventListener('abort', abort);
-      for (const pull of pulls) if (pull !== winner) pull.end();
-    };
-    const abort = (): void => {
-      settle(undefined);
-      reject(signal?.reason);
-    };
-    const ended = (): void => {
-      open -= 1;
-      if (open !== 0) return;
-      settle(undefined);
-      if (failure === undefined) resolve(undefined);
-      else reject(failure.error);
-    };
-    signal?.addEventListener('abort', abort, { once: true });
-    for (const pull of pulls) {
-      pull.next.then(
-        (hasMessage) => {
-          if (open === 0) return;
-          if (!hasMessage) return ended();
-          settle(pull);
-          resolve(pull);
-        },
-        (error: unknown) => {
-          if (open === 0) return;
-          failure ??= { error };
-          ended();
-        },
-      );
-    }
-  });
-}
-
 function given(pull: Pull | undefined): readonly Pull[] {
   return pull === undefined ? [] : [pull];
-}
-
-const DONE: IteratorResult<never, undefined> = Object.freeze({ value: undefined, done: true });
-
-/** A loop over the group: has its own messages in hand until it asks for the next ones or is left. */
-class GroupLoop<T> implements AsyncIterator<T, undefined, undefined> {
-  readonly #take: (signal: AbortSignal) => Promise<readonly Pull[]>;
-  readonly #finish: (pull: Pull) => void;
-  readonly #value: (pulls: readonly [Pull, ...Pull[]]) => T;
-  readonly #left = new AbortController();
-  #hand: readonly Pull[] = [];
-
-  constructor(
-    take: (signal: AbortSignal) => Promise<readonly Pull[]>,
-    finish: (pull: Pull) => void,
-    value: (pulls: readonly [Pull, ...Pull[]]) => T,
-  ) {
-    this.#take = take;
-    this.#finish = finish;
-    this.#value = value;
-  }
-
-  async next(): Promise<IteratorResult<T, undefined>> {
-    this.#finishHand();
-    const { signal } = this.#left;
-    if (signal.aborted) return DONE;
-    let taken: readonly Pull[];
-    try {
-      taken = await this.#take(signal);
-    } catch (error) {
-      if (signal.aborted) return DONE;
-      throw error;
-    }
-    // Another next() was called meanwhile and has something in hand.
-    this.#finishHand();
-    this.#hand = taken;
-    if (signal.aborted) this.#putBack();
-    const [first, ...rest] = this.#hand;
-    return first === undefined ? DONE : { value: this.#value([first, ...rest]), done: false };
-  }
-
-  async return(): Promise<IteratorResult<T, undefined>> {
-    this.#left.abort();
-    this.#putBack();
-    return DONE;
-  }
-
-  #finishHand(): void {
-    const hand = this.#hand;
-    this.#hand = [];
-    for (const pull of hand) this.#finish(pull);
-  }
-
-  /** Newest first: nobody takes one before its elders are back. */
-  #putBack(): void {
-    const hand = this.#hand;
-    this.#hand = [];
-    for (const pull of hand.toReversed()) pull.end();
-  }
 }

@@ -16,6 +16,7 @@ export { QueuePublisher } from './queue-publisher/queue-publisher.ts';
 export { scramAuthenticator } from './scram-authenticator.ts';
 export { topicTemplate } from './topic-template.ts';
 export { Typed } from './typed.ts';
+export { validatingCodec, ValidationError } from './validating-codec.ts';
 
 export {
   GroupError,
@@ -68,6 +69,7 @@ export type {
   SubscriptionHandle,
   TopicFilter,
 } from './api/receive.ts';
+export type { StandardSchemaV1 } from './api/standard-schema.ts';
 export type { ClientStats } from './api/stats.ts';
 export type { SessionOperation, SessionStore } from './api/store.ts';
 export type { TopicParameters, TopicTemplate } from './api/topics.ts';

@@ -5,16 +5,21 @@
 // has sent, or what the broker has refused, goes nowhere else.
 
 import type { Payload } from './api/common.ts';
+import type { ClientEvents } from './api/events.ts';
 import type { ClientOptions, DisconnectOptions } from './api/options.ts';
 import type { PublishOptions, PublishResult } from './api/publish.ts';
+import type { ClientStats } from './api/stats.ts';
 import type { BrokerAddress } from './broker-url.ts';
 import { type ErrorCode, isMqttError } from './errors.ts';
 import { fnv1a } from './fnv1a.ts';
 import type { ResolvedPublisherPool } from './options/client-options.ts';
+import { Counters } from './stats.ts';
 
 /** What the pool needs of a client; `Client` fits. */
 export interface PoolMember {
   readonly connected: boolean;
+  stats(): ClientStats;
+  on(event: 'publishSettled', listener: ClientEvents['publishSettled']): unknown;
   connect(): Promise<unknown>;
   disconnect(options?: DisconnectOptions): Promise<void>;
   setBrokers(broker: URL): void;
@@ -26,16 +31,21 @@ export interface PublisherPoolSetup {
   readonly settings: ResolvedPublisherPool;
   /** The client's own options, as the application gave them. */
   readonly options: ClientOptions;
-  readonly makeMember: (options: ClientOptions) => PoolMember;
-  /** A publish that no member could send goes over the client's own connection. */
-  readonly countFallback: () => void;
+  /** A member counts into `counters`, if at all. */
+  readonly makeMember: (options: ClientOptions, counters: Counters) => PoolMember;
+  /** Of a message whose publisher does not wait any more: the application listens to the client, not to its members. */
+  readonly settled: ClientEvents['publishSettled'];
+  /** A member has given up before it was connected once. Later ends are told by the member itself. */
+  readonly gaveUp: (error: unknown) => void;
 }
 
 export class PublisherPool {
   readonly #setup: PublisherPoolSetup;
+  /** Of all members there ever were. */
+  readonly #counters = new Counters();
   #members: PoolMember[] = [];
   /** Members that finish what they have begun at a broker the client has left. */
-  readonly #leaving = new Set<Promise<void>>();
+  readonly #leaving = new Map<PoolMember, Promise<void>>();
   #broker: string | undefined;
   #next = 0;
 
@@ -43,11 +53,15 @@ export class PublisherPool {
     this.#setup = setup;
   }
 
-  /** The client is connected: so are the members soon, to the same broker. They keep trying by themselves. */
+  /**
+   * The client is connected: so are the members soon, to the same broker. They keep trying by themselves.
+   *
+   * @throws what the application's function for identifiers throws, and the constructor of a client over what it returns
+   */
   follow(broker: BrokerAddress, clientId: string): void {
     const moved = this.#broker !== broker.url.href;
     this.#broker = broker.url.href;
-    const { settings, makeMember } = this.#setup;
+    const { settings } = this.#setup;
     for (let index = 0; index < settings.size; index += 1) {
       let member = this.#members[index];
       if (member?.connected && moved) {
@@ -55,11 +69,18 @@ export class PublisherPool {
         member = undefined;
       }
       if (moved) member?.setBrokers(urlOf(broker));
-      member ??= makeMember(this.#memberOptions(broker, settings.clientId(clientId, index + 1)));
+      member ??= this.#make(broker, settings.clientId(clientId, index + 1));
       this.#members[index] = member;
       // It may have given up; if not, ALREADY_CONNECTED says so. Once it gives up for good, publishes fall back.
-      member.connect().catch(() => undefined);
+      member.connect().catch((error: unknown) => {
+        if (!isMqttError(error) || !EXPECTED.has(error.code)) this.#setup.gaveUp(error);
+      });
     }
+  }
+
+  /** Ends the members once their open publishes have ended; `end` finishes it in any case. */
+  async drain(options: Pick<DisconnectOptions, 'drainTimeoutMs' | 'signal'>): Promise<void> {
+    await Promise.all(this.#members.map((member) => member.disconnect(options)));
   }
 
   /** Ends the members; publishes under way end with them, as on a client that is closed. */
@@ -67,7 +88,19 @@ export class PublisherPool {
     const members = this.#members;
     this.#members = [];
     this.#broker = undefined;
-    await Promise.all([...members.map((member) => member.disconnect()), ...this.#leaving]);
+    await Promise.all([...members.map((member) => member.disconnect()), ...this.#leaving.values()]);
+  }
+
+  /** The client's own, and what its members have added. */
+  added(stats: ClientStats): ClientStats {
+    const sum = { ...stats };
+    for (const name of SHARED_COUNTERS) sum[name] += this.#counters[name];
+    for (const member of [...this.#members, ...this.#leaving.keys()]) {
+      const { publishesInflight, publishesQueued } = member.stats();
+      sum.publishesInflight += publishesInflight;
+      sum.publishesQueued += publishesQueued;
+    }
+    return sum;
   }
 
   /** Resolves with undefined when no member could send it at all. @throws everything a publish throws */
@@ -83,13 +116,11 @@ export class PublisherPool {
         if (!couldNotSend(error)) throw error;
       }
     }
-    this.#setup.countFallback();
     return undefined;
   }
 
   tryPublish(topic: string, payload: Payload, options?: Omit<PublishOptions, 'qos' | 'signal'>): boolean {
     for (const member of this.#candidates(topic)) if (member.tryPublish(topic, payload, options)) return true;
-    this.#setup.countFallback();
     return false;
   }
 
@@ -101,6 +132,12 @@ export class PublisherPool {
     const first = hashed ? fnv1a(topic) % members.length : this.#next;
     if (!hashed) this.#next = (this.#next + 1) % members.length;
     return [...members.slice(first), ...members.slice(0, first)].filter((member) => member.connected);
+  }
+
+  #make(broker: BrokerAddress, clientId: string): PoolMember {
+    const member = this.#setup.makeMember(this.#memberOptions(broker, clientId), this.#counters);
+    member.on('publishSettled', this.#setup.settled);
+    return member;
   }
 
   /** V-126: everything about how to connect and to publish; nothing about the session, the will, the store or the listeners. */
@@ -117,15 +154,32 @@ export class PublisherPool {
       retryInitialConnect: true,
       // Its publishes must not wait for it: they fall back.
       offlinePublish: 'reject',
-      stats: false,
     };
   }
 
   #leave(member: PoolMember): void {
-    const left = member.disconnect({ drainTimeoutMs: LEAVE_MS }).finally(() => this.#leaving.delete(left));
-    this.#leaving.add(left);
+    const left = member.disconnect({ drainTimeoutMs: LEAVE_MS }).finally(() => this.#leaving.delete(member));
+    this.#leaving.set(member, left);
   }
 }
+
+/** Why `connect()` of a member rejects when nothing is wrong with it: it is connected or trying, or the pool has ended. */
+const EXPECTED: ReadonlySet<ErrorCode> = new Set(['ALREADY_CONNECTED', 'CLOSED']);
+
+/** What a client's publishes do to its connections. Connects, losses and the send quota are those of its own connection. */
+const SHARED_COUNTERS = [
+  'publishesSent',
+  'publishesAcked',
+  'publishesFailed',
+  'acksIgnored',
+  'bytesSent',
+  'bytesReceived',
+  'packetsSent',
+  'packetsReceived',
+  'pingsSent',
+  'pingTimeouts',
+  'protocolErrors',
+] as const satisfies readonly (keyof ClientStats)[];
 
 /** How long a member may take to finish its publishes at a broker the client has left. */
 const LEAVE_MS = 2_000;

@@ -60,8 +60,9 @@ export class Requests {
     );
     try {
       const subscription = await orAborted(this.#subscribed(resolved.responseQos), over.signal);
-      await this.#publish(topic, payload, resolved, subscription.topic, correlation, over.signal);
-      return await this.#context.brokerWait(response.promise);
+      const published = this.#publish(topic, payload, resolved, subscription.topic, correlation, over.signal);
+      // A response may overtake PUBACK or PUBCOMP: it is the answer, and the exchange ends by itself.
+      return await this.#context.brokerWait(Promise.race([response.promise, published.then(() => response.promise)]));
     } catch (error) {
       throw over.signal.aborted ? over.signal.reason : error;
     } finally {

@@ -6,7 +6,7 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { describe, expect, test } from 'vitest';
-import { temporaryDirectory } from '../test/temporary-directory.ts';
+import { temporaryDirectory } from '@mqttv5/support/temporary-directory';
 import { lockAmongSockets } from './directory-lock.ts';
 
 describe.skipIf(process.platform === 'win32')('a lock among sockets', () => {

@@ -2,17 +2,18 @@
 //
 // What the disk refuses: a file layer whose next write, sync or creation fails when the test says so.
 
-import { readFileSync } from 'node:fs';
+import type { Buffer } from 'node:buffer';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { QueueEntry } from '@mqttv5/core';
-import { expect, onTestFinished, test } from 'vitest';
-import { temporaryDirectory } from '../test/temporary-directory.ts';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { temporaryDirectory } from '@mqttv5/support/temporary-directory';
 import { FilePublisherQueue } from './file-publisher-queue.ts';
 import { LogDirectory } from './log-directory.ts';
 import type { LogFile } from './log-directory.ts';
 import { planOpen } from './open-options.ts';
 
-type Call = 'write' | 'sync' | 'truncate' | 'create';
+type Call = 'write' | 'sync' | 'truncate' | 'create' | 'read';
 
 const unbounded = { maximumSize: Number.POSITIVE_INFINITY, overflow: 'dropNewest', keep: new Set<number>() } as const;
 const full = (): Error => Object.assign(new RangeError('ENOSPC: no space left on device'), { code: 'ENOSPC' });
@@ -24,6 +25,11 @@ function entry(id: string, bytes: number = 100): Omit<QueueEntry, 'sequence' | '
 class FailingDirectory extends LogDirectory {
   readonly failing = new Set<Call>();
   readonly calls: Call[] = [];
+
+  override read(name: string, position: number, length: number): Buffer {
+    if (this.failing.has('read')) throw Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' });
+    return super.read(name, position, length);
+  }
 
   override async open(name: string): Promise<LogFile> {
     return this.#wrap(await super.open(name));
@@ -135,6 +141,98 @@ test('a write that fails and cannot be taken back stops the queue', async () => 
   await expect(queue.enqueue(entry('b'), unbounded)).rejects.toMatchObject({ code: 'STORE_FAILED' });
   directory.failing.clear();
   await expect(queue.enqueue(entry('c'), unbounded)).rejects.toThrow(/must be opened anew/);
+});
+
+test('a disk that does not even delete keeps no lock: the queue closes, and can be opened again', async () => {
+  class StubbornDirectory extends FailingDirectory {
+    override async remove(name: string): Promise<void> {
+      await Promise.reject(Object.assign(new Error(`EIO: i/o error, unlink ${name}`), { code: 'EIO' }));
+    }
+  }
+  const directory = new StubbornDirectory(temporaryDirectory());
+  const queue = await FilePublisherQueue.openIn(directory, planOpen({ directory: directory.path }));
+  const { entry: a } = await queue.enqueue(entry('a'), unbounded);
+  // Nor can the reserve be given up then.
+  directory.failing.add('write');
+  await expect(queue.remove(a.sequence)).rejects.toMatchObject({ code: 'STORE_FAILED' });
+  directory.failing.clear();
+  expect(await idsAfterReopening(directory, queue)).toEqual(['a']);
+});
+
+describe('a full disk', () => {
+  /** Nothing can be written until the reserve has gone, and the reserve cannot be made again until there is room. */
+  class FullDirectory extends FailingDirectory {
+    isFull = false;
+
+    override async create(name: string, content: Uint8Array, sync: boolean): Promise<LogFile> {
+      if (this.isFull) throw full();
+      return await super.create(name, content, sync);
+    }
+
+    override async remove(name: string, sync: boolean): Promise<void> {
+      if (name === 'reserve') this.failing.delete('write');
+      await super.remove(name, sync);
+    }
+
+    fill(): void {
+      this.isFull = true;
+      this.failing.add('write');
+    }
+  }
+
+  async function openFull() {
+    const directory = new FullDirectory(temporaryDirectory());
+    const plan = planOpen({ directory: directory.path });
+    const queue = await FilePublisherQueue.openIn(directory, plan);
+    onTestFinished(async () => await queue.close());
+    const { entry: a } = await queue.enqueue(entry('a'), unbounded);
+    const { entry: b } = await queue.enqueue(entry('b'), unbounded);
+    directory.fill();
+    return { directory, queue, a, b };
+  }
+
+  test('entries leave and die from the reserve, new ones are refused until it is whole again', async () => {
+    const { directory, queue, a, b } = await openFull();
+    const [c, removed, died] = await Promise.allSettled([
+      queue.enqueue(entry('c'), unbounded),
+      queue.remove(a.sequence),
+      queue.markDead(b.sequence, 'MESSAGE_EXPIRED'),
+    ]);
+    expect(c).toMatchObject({ status: 'rejected', reason: { code: 'STORE_FAILED' } });
+    expect([removed.status, died.status]).toEqual(['fulfilled', 'fulfilled']);
+    expect(existsSync(join(directory.path, 'reserve'))).toBe(false);
+    // There is room for it, and it is not an entry's to take.
+    await expect(queue.enqueue(entry('c'), unbounded)).rejects.toMatchObject({ code: 'STORE_FAILED' });
+    expect((await queue.enqueue(entry('b'), unbounded)).existed).toBe(true);
+    directory.isFull = false;
+    await queue.enqueue(entry('c'), unbounded);
+    expect(statSync(join(directory.path, 'reserve')).size).toBe(1024 * 1024);
+    expect((await queue.peek(0, 10)).map(({ id, dead }) => [id, dead])).toEqual([
+      ['b', 'MESSAGE_EXPIRED'],
+      ['c', undefined],
+    ]);
+    expect(await idsAfterReopening(directory, queue)).toEqual(['b', 'c']);
+  });
+
+  test('a new entry alone is refused, and the reserve kept', async () => {
+    const { directory, queue } = await openFull();
+    await expect(queue.enqueue(entry('c'), unbounded)).rejects.toMatchObject({ code: 'STORE_FAILED' });
+    expect(existsSync(join(directory.path, 'reserve'))).toBe(true);
+  });
+});
+
+test('a read that fails is a StoreError for whoever needs it, and changes nothing', async () => {
+  const { directory, queue } = await openFailing();
+  const { entry: a } = await queue.enqueue(entry('a'), unbounded);
+  directory.failing.add('read');
+  const refusal = { code: 'STORE_FAILED', cause: expect.objectContaining({ code: 'EIO' }) };
+  await expect(queue.peek(0, 1)).rejects.toMatchObject(refusal);
+  await expect(queue.enqueue(entry('a'), unbounded)).rejects.toMatchObject(refusal);
+  const evicting = { maximumSize: 1, overflow: 'dropOldest', keep: new Set<number>() } as const;
+  await expect(queue.enqueue(entry('b'), evicting)).rejects.toMatchObject(refusal);
+  directory.failing.clear();
+  expect(await queue.peek(0, 10)).toEqual([a]);
+  expect(await idsAfterReopening(directory, queue)).toEqual(['a']);
 });
 
 test('without a new segment the old one grows on', async () => {

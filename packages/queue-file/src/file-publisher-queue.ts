@@ -18,6 +18,7 @@ import { LogDirectory } from './log-directory.ts';
 import { planOpen } from './open-options.ts';
 import type { FilePublisherQueueOptions, OpenPlan } from './open-options.ts';
 import { recover, saveBytes } from './recovery.ts';
+import { isNoRoom, Reserve } from './reserve.ts';
 import { SegmentedLog } from './segmented-log.ts';
 
 /** A batch is written once it has this size, whoever else waits: it bounds the memory and the time of one write. */
@@ -37,6 +38,8 @@ const STEPS_BETWEEN_BATCHES = 4;
 const SEQUENCE_JUMP = 2 ** 28;
 
 interface Task {
+  /** It adds an entry; what does not is done from the reserve when the disk is full. */
+  readonly grows: boolean;
   /** Stages the operation; false when it has to wait for the next batch. Throws what its caller is to be told. */
   stage(batch: Batch): boolean;
   done(): void;
@@ -64,6 +67,7 @@ export class FilePublisherQueue implements PublisherQueue, AsyncDisposable {
   readonly #log: SegmentedLog;
   readonly #index: EntryIndex;
   readonly #compaction: Compaction;
+  readonly #reserve: Reserve;
   readonly #damaged: QueueDamage[] = [];
   readonly #tasks: Task[] = [];
   #nextSequence: number;
@@ -72,10 +76,17 @@ export class FilePublisherQueue implements PublisherQueue, AsyncDisposable {
   #running: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
-  private constructor(plan: OpenPlan, directory: LogDirectory, lock: DirectoryLock, state: OpenState) {
+  private constructor(
+    plan: OpenPlan,
+    directory: LogDirectory,
+    lock: DirectoryLock,
+    reserve: Reserve,
+    state: OpenState,
+  ) {
     this.#plan = plan;
     this.#directory = directory;
     this.#lock = lock;
+    this.#reserve = reserve;
     this.#log = state.log;
     this.#index = state.index;
     this.#id = Buffer.from(state.queueId).toString('hex');
@@ -107,7 +118,9 @@ export class FilePublisherQueue implements PublisherQueue, AsyncDisposable {
       lock = await lockDirectory(plan.directory);
       await directory.own();
       const state = await openState(directory);
-      const queue = new FilePublisherQueue(plan, directory, lock, state);
+      const reserve = new Reserve(directory, plan.segmentBytes);
+      await reserve.make();
+      const queue = new FilePublisherQueue(plan, directory, lock, reserve, state);
       for (const damage of state.damaged) queue.#report(damage);
       return queue;
     } catch (error) {
@@ -153,9 +166,11 @@ export class FilePublisherQueue implements PublisherQueue, AsyncDisposable {
     let enqueued: Enqueued | undefined;
     await this.#perform((batch) => {
       if (batch.removes(given.id)) return false;
+      if (this.#reserve.isSpent && this.#index.byId(given.id) === undefined)
+        throw new StoreError(`The disk of the queue in ${this.#plan.directory} is full`);
       enqueued = batch.enqueue(given, limit);
       return true;
-    });
+    }, true);
     if (enqueued === undefined) throw new StoreError('the entry was not staged');
     return enqueued;
   }
@@ -178,12 +193,12 @@ export class FilePublisherQueue implements PublisherQueue, AsyncDisposable {
         const last = indexed.at(-1);
         if (last === undefined) break;
         // Those that cannot be read are set aside; as many more are taken instead.
-        entries.push(...this.#read(indexed).filter((entry) => entry !== undefined));
+        for (const entry of this.#read(indexed)) if (entry !== undefined) entries.push(entry);
         after = last.sequence;
       }
       return entries;
     } catch (error) {
-      throw new StoreError(`Cannot read the queue in ${this.#plan.directory}: ${messageOf(error)}`, { cause: error });
+      throw this.#asStoreError('read', error);
     }
   }
 
@@ -225,10 +240,10 @@ export class FilePublisherQueue implements PublisherQueue, AsyncDisposable {
     await this.close();
   }
 
-  async #perform(stage: (batch: Batch) => boolean): Promise<void> {
+  async #perform(stage: (batch: Batch) => boolean, grows = false): Promise<void> {
     this.#requireOpen();
     await new Promise<void>((resolve, reject) => {
-      this.#tasks.push({ stage, done: resolve, failed: reject });
+      this.#tasks.push({ grows, stage, done: resolve, failed: reject });
       // In a microtask: all calls of this turn share the first write.
       this.#running ??= Promise.resolve().then(() => this.#run());
     });
@@ -245,30 +260,47 @@ export class FilePublisherQueue implements PublisherQueue, AsyncDisposable {
 
   /** Stages as many tasks as belong together, writes them, and settles them. */
   async #commit(): Promise<void> {
+    if (this.#reserve.isSpent && this.#tasks.some(({ grows }) => grows)) await this.#reserve.restore();
     const batch = this.#newBatch();
     if (this.#announceSequence) batch.writeSequence(this.#nextSequence, false);
+    const staged = this.#stage(batch);
+    try {
+      await this.#write(batch);
+      for (const task of staged) task.done();
+    } catch (error) {
+      const failure = this.#asStoreError('write to', error);
+      const left = staged.filter(({ grows }) => !grows);
+      const again = left.length > 0 && isNoRoom(failure) && (await this.#reserve.giveUp());
+      for (const task of again ? staged.filter(({ grows }) => grows) : staged) task.failed(failure);
+      if (again) this.#tasks.unshift(...left);
+    }
+  }
+
+  #stage(batch: Batch): readonly Task[] {
     const staged: Task[] = [];
     const most = this.#plan.sync === 'always' ? 1 : BATCH_OPERATIONS;
+    let taken = 0;
     while (staged.length < most && batch.writer.length < BATCH_BYTES) {
-      const [task] = this.#tasks;
+      const task = this.#tasks[taken];
       if (task === undefined) break;
       try {
         if (!task.stage(batch)) break;
         staged.push(task);
       } catch (error) {
-        task.failed(error);
+        task.failed(this.#asStoreError('read', error));
       }
-      this.#tasks.shift();
+      taken += 1;
     }
-    try {
-      const sync = this.#plan.sync !== 'none' || this.#announceSequence;
-      if (batch.writer.length > 0) await this.#log.append(batch.writer.bytes, sync);
-      this.#announceSequence &&= batch.writer.length === 0;
-      batch.apply();
-      for (const task of staged) task.done();
-    } catch (error) {
-      for (const task of staged) task.failed(error);
-    }
+    // All at once: there may be 100,000 behind them, and each would be moved for each.
+    this.#tasks.splice(0, taken);
+    return staged;
+  }
+
+  async #write(batch: Batch): Promise<void> {
+    const sync = this.#plan.sync !== 'none' || this.#announceSequence;
+    if (batch.writer.length > 0) await this.#log.append(batch.writer.bytes, sync);
+    this.#announceSequence &&= batch.writer.length === 0;
+    batch.apply();
   }
 
   #newBatch(): Batch {
@@ -376,6 +408,14 @@ export class FilePublisherQueue implements PublisherQueue, AsyncDisposable {
       await this.#directory.disown();
       await this.#lock.release();
     }
+  }
+
+  /** What the disk says; what is ours already stays as it is. */
+  #asStoreError(action: string, error: unknown): unknown {
+    if (isMqttError(error)) return error;
+    return new StoreError(`Cannot ${action} the queue in ${this.#plan.directory}: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
 
   #requireOpen(): void {

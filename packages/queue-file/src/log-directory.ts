@@ -63,9 +63,19 @@ export class LogDirectory {
     return this.#owner !== undefined && this.#ownerMark() === this.#owner;
   }
 
+  /** A note that cannot be deleted says something that is not true any more. It locks nobody out. */
   async disown(): Promise<void> {
-    if (this.isOurs) await this.remove(OWNER, false);
+    try {
+      if (this.isOurs) await this.remove(OWNER, false);
+    } catch {
+      // The next owner replaces it.
+    }
     this.#owner = undefined;
+  }
+
+  /** Undefined when there is no such file. */
+  sizeOf(name: string): number | undefined {
+    return statSync(join(this.path, name), { throwIfNoEntry: false })?.size;
   }
 
   async names(): Promise<readonly string[]> {

@@ -22,7 +22,7 @@ export interface FilePublisherQueueOptions {
   sync?: 'group' | 'always' | 'none' | undefined;
   /**
    * Most bytes that the entries in the queue may take, as they are stored; beyond, `enqueue` rejects with `QUEUE_FULL`.
-   * The files are at most about twice that and two segments.
+   * The files are at most about twice that and two segments, and a reserve of a quarter of one (at most 1 MiB).
    *
    * Unit: bytes.
    * @defaultValue no bound

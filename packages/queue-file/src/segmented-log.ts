@@ -79,7 +79,9 @@ export class SegmentedLog {
         cause: this.#broken,
       });
     if (!this.#directory.isOurs) {
-      this.#broken = new StoreError(`Another process has opened the queue in ${this.#directory.path} since`);
+      this.#broken = new StoreError(
+        `Another process has opened the queue in ${this.#directory.path} since, or the directory is not there any more`,
+      );
       throw this.#broken;
     }
     const start = this.#active.size;

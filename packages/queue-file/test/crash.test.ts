@@ -12,11 +12,12 @@ import type { QueueEntry } from '@mqttv5/core';
 import { FilePublisherQueue } from '@mqttv5/queue-file';
 import type { QueueDamage } from '@mqttv5/queue-file';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { Child } from './child.ts';
-import { temporaryDirectory, temporaryDirectoryInMemory } from './temporary-directory.ts';
+import { Child } from '@mqttv5/support/child';
+import { temporaryDirectory, temporaryDirectoryInMemory } from '@mqttv5/support/temporary-directory';
 
 /** Times a process is killed under each setting; more with MQTTV5_KILLS. */
 const KILLS = Number(process.env['MQTTV5_KILLS'] ?? 6);
+const PROGRAM = new URL('enqueue-forever.ts', import.meta.url);
 const SEGMENT = 'segment-0000000000000001.log';
 const HEADER = 64;
 const unbounded = { maximumSize: Number.POSITIVE_INFINITY, overflow: 'dropNewest', keep: new Set<number>() } as const;
@@ -102,7 +103,7 @@ describe.each([
     const directory = temporaryDirectory();
     const confirmed = new Confirmed();
     for (let kill = 0; kill < KILLS; kill++) {
-      const child = Child.run('enqueue-forever.ts', directory, sync, String(producers));
+      const child = Child.run(PROGRAM, directory, sync, String(producers));
       expect(await child.line(), child.errors).toBe('open');
       for (let line = 0; line <= (kill * 37) % 101; line++) confirmed.read((await child.line()) ?? '');
       await child.kill();
@@ -117,7 +118,7 @@ describe.each([
 describe('the lock of another process', () => {
   test('is LOCKED here while it lives, and gone when it is killed', async () => {
     const directory = temporaryDirectory();
-    const child = Child.run('enqueue-forever.ts', directory, 'none');
+    const child = Child.run(PROGRAM, directory, 'none');
     expect(await child.line(), child.errors).toBe('open');
     await expect(FilePublisherQueue.open({ directory })).rejects.toMatchObject({ code: 'LOCKED' });
     await child.kill();
@@ -126,7 +127,7 @@ describe('the lock of another process', () => {
 
   test.skipIf(process.platform === 'win32')('is LOCKED while its process is stopped', async () => {
     const directory = temporaryDirectory();
-    const child = Child.run('enqueue-forever.ts', directory, 'none');
+    const child = Child.run(PROGRAM, directory, 'none');
     expect(await child.line(), child.errors).toBe('open');
     child.stop();
     await expect(FilePublisherQueue.open({ directory })).rejects.toMatchObject({ code: 'LOCKED' });
@@ -135,7 +136,7 @@ describe('the lock of another process', () => {
   test('ours is LOCKED there', async () => {
     const directory = temporaryDirectory();
     const queue = await FilePublisherQueue.open({ directory });
-    expect(await Child.run('enqueue-forever.ts', directory, 'none').rest()).toEqual(['LOCKED']);
+    expect(await Child.run(PROGRAM, directory, 'none').rest()).toEqual(['LOCKED']);
     await queue.close();
   });
 });
@@ -145,7 +146,7 @@ test.skipIf(process.platform === 'win32')(
   async () => {
     const directory = temporaryDirectory();
     // Files of 8 KiB at most, segments of 16.
-    const child = Child.runOnSmallDisk(8, 'enqueue-forever.ts', directory, 'group');
+    const child = Child.runOnSmallDisk(8, PROGRAM, directory, 'group');
     const lines = await child.rest();
     expect(lines[0], child.errors).toBe('open');
     expect(lines.at(-1)).toBe('STORE_FAILED');
@@ -162,7 +163,7 @@ test.skipIf(process.platform === 'win32')('a queue opens on a full disk, and wha
   await queue.enqueue(entry('a'), unbounded);
   await queue.close();
   // No file may have a byte more.
-  const child = Child.runOnSmallDisk(0, 'enqueue-forever.ts', directory, 'group');
+  const child = Child.runOnSmallDisk(0, PROGRAM, directory, 'group');
   expect(await child.rest(), child.errors).toEqual(['open', 'STORE_FAILED']);
   expect((await inspect(directory)).entries.map(({ id }) => id)).toEqual(['a']);
 });

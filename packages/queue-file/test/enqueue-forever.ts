@@ -8,6 +8,7 @@
 import process from 'node:process';
 import { isMqttError } from '@mqttv5/core';
 import { FilePublisherQueue } from '@mqttv5/queue-file';
+import { say } from '@mqttv5/support/say';
 
 const [directory = '', sync, producers = '1'] = process.argv.slice(2);
 const limit = { maximumSize: Number.POSITIVE_INFINITY, overflow: 'dropNewest', keep: new Set<number>() } as const;
@@ -18,7 +19,7 @@ try {
     sync: sync === 'always' || sync === 'none' ? sync : 'group',
     segmentBytes: 16_384,
   });
-  process.stdout.write('open\n');
+  say('open');
   const produce = async (producer: number): Promise<void> => {
     for (let number = 0; ; number++) {
       const id = `${process.pid}-${producer}-${number}`;
@@ -33,14 +34,14 @@ try {
         },
         limit,
       );
-      process.stdout.write(`+${entry.sequence} ${id}\n`);
+      say(`+${entry.sequence} ${id}`);
       if (number % 3 !== 0) continue;
       await queue.remove(entry.sequence);
-      process.stdout.write(`-${entry.sequence}\n`);
+      say(`-${entry.sequence}`);
     }
   };
   await Promise.all(Array.from({ length: Number(producers) }, (_, producer) => produce(producer)));
 } catch (error) {
-  process.stdout.write(`${isMqttError(error) ? error.code : String(error)}\n`);
+  say(isMqttError(error) ? error.code : String(error));
   process.exitCode = 1;
 }

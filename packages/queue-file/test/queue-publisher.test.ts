@@ -25,7 +25,7 @@ import { ScriptedBroker } from '@mqttv5/testing';
 import type { ScriptedConnection } from '@mqttv5/testing';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { FilePublisherQueue } from '@mqttv5/queue-file';
-import { temporaryDirectory } from './temporary-directory.ts';
+import { temporaryDirectory } from '@mqttv5/support/temporary-directory';
 
 type PublishPacket = Extract<ScriptedConnection['received'][number], { type: 'publish' }>;
 
@@ -794,6 +794,36 @@ describe('a queue that fails', () => {
     expect(connection.received.filter(({ type }) => type === 'publish')).toHaveLength(1);
   });
 
+  test('to be read is read again, without a new message to remind of it', async () => {
+    const queue = new MemoryPublisherQueue();
+    const bench = new Bench({ queue });
+    await bench.publish('a');
+    const peek = queue.peek.bind(queue);
+    queue.peek = () => {
+      queue.peek = peek;
+      throw new TypeError('broken');
+    };
+    const connection = await bench.connect();
+    const [a] = await expectPublishes(connection, 'a');
+    if (a) connection.send(puback(a));
+    await bench.publisher.flush();
+  });
+
+  test('to be read ends flush with its error, or with a StoreError when it is not ours', async () => {
+    const queue = new MemoryPublisherQueue();
+    const bench = new Bench({ queue });
+    queue.peek = () => {
+      throw new TypeError('broken');
+    };
+    await expect(bench.publisher.flush()).rejects.toMatchObject({
+      code: 'STORE_FAILED',
+      cause: expect.any(TypeError),
+    });
+    queue.close();
+    queue.peek = MemoryPublisherQueue.prototype.peek;
+    expect(await codeOf(bench.publisher.flush())).toBe('QUEUE_CLOSED');
+  });
+
   test('to enqueue rejects with its error, or with a StoreError when it is not ours', async () => {
     const queue = new MemoryPublisherQueue();
     const bench = new Bench({ queue });
@@ -916,6 +946,45 @@ describe('flush and close', () => {
     expect(bench.client.state).toBe('idle');
   });
 
+  test('close waits for the dead letter in hand, connected or not: the next publisher does not get it again (Q-06)', async () => {
+    const queue = new MemoryPublisherQueue();
+    const given: string[] = [];
+    let taken = (): void => {};
+    let done = (): void => {};
+    const inHand = new Promise<void>((resolve) => void (taken = resolve));
+    const onDeadLetter = async ({ topic }: QueueEntry): Promise<void> => {
+      given.push(topic);
+      taken();
+      await new Promise<void>((resolve) => void (done = resolve));
+    };
+    const bench = new Bench({ queue, options: { maximumSize: 1, overflow: 'dropOldest', onDeadLetter } });
+    for (const topic of ['a', 'b', 'c']) await bench.publish(topic);
+    await inHand;
+    let closed = false;
+    const closing = bench.publisher.close().then(() => (closed = true));
+    await new Promise((resolve) => void setImmediate(resolve));
+    expect(closed).toBe(false);
+    done();
+    await closing;
+    expect(given).toEqual(['a']);
+    expect((await bench.inQueue()).map(({ topic, dead }) => [topic, dead])).toEqual([
+      ['b', 'QUEUE_EVICTED'],
+      ['c', undefined],
+    ]);
+  });
+
+  test('signal ends the wait for a dead letter that nobody takes', async () => {
+    const bench = new Bench({
+      options: { maximumSize: 1, overflow: 'dropOldest', onDeadLetter: () => new Promise(() => {}) },
+    });
+    for (const topic of ['a', 'b']) await bench.publish(topic);
+    const enough = new AbortController();
+    const closing = bench.publisher.close({ signal: enough.signal });
+    enough.abort('enough');
+    await expect(closing).rejects.toBe('enough');
+    expect(await codeOf(bench.publish('c'))).toBe('QUEUE_CLOSED');
+  });
+
   test('a connection that ends while close waits ends the wait', async () => {
     const bench = new Bench({ client: { reconnect: constantBackoff(60_000) } });
     const connection = await bench.connect();
@@ -925,6 +994,31 @@ describe('flush and close', () => {
     connection.drop();
     await closing;
     expect(await bench.inQueue()).toHaveLength(1);
+  });
+
+  test('what gets into the queue behind the end, and what it evicts, is the next publisher’s; delivered() says so', async () => {
+    const queue = new MemoryPublisherQueue();
+    const { letters, onDeadLetter, count } = deadLetters();
+    const options = { onDeadLetter, maximumSize: 1, overflow: 'dropOldest' } as const;
+    const bench = new Bench({ queue, options });
+    await bench.publish('old');
+    const enqueue = queue.enqueue.bind(queue);
+    let store = (): void => {};
+    const gate = new Promise<void>((resolve) => void (store = resolve));
+    // The type of a queue in memory promises to be synchronous; the publisher does not rely on that.
+    queue.enqueue = ((...call: Parameters<typeof enqueue>) => gate.then(() => enqueue(...call))) as never;
+    const publishing = bench.publish('new');
+    await bench.publisher.close();
+    store();
+    const { delivered } = await publishing;
+    await expect(delivered()).rejects.toMatchObject({ code: 'QUEUE_CLOSED', delivery: 'pending' });
+    expect(await bench.inQueue()).toMatchObject([{ topic: 'old', dead: 'QUEUE_EVICTED' }, { topic: 'new' }]);
+    expect(letters).toEqual([]);
+    const next = new QueuePublisher(bench.client, queue, options);
+    await bench.connect();
+    await count(1);
+    expect(letters).toMatchObject([[expect.any(String), 'QUEUE_EVICTED']]);
+    await next.close({ signal: AbortSignal.abort() }).catch(() => undefined);
   });
 
   test('closing twice is one close; the queue stays open', async () => {

@@ -7,7 +7,7 @@ import { isMqttError } from '@mqttv5/core';
 import { sessionStoreContract } from '@mqttv5/testing';
 import SqliteDatabase from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { temporaryDirectory } from '../test/temporary-directory.ts';
+import { temporaryDirectory } from '@mqttv5/support/temporary-directory';
 import type { SqliteSessionStoreOptions } from './open-options.ts';
 import { APPLICATION_ID, MIGRATIONS } from './schema.ts';
 import { SqliteSessionStore } from './sqlite-session-store.ts';

@@ -17,6 +17,8 @@ import { inspect, migrate, readClientId, readInteger, writeClientId } from './sc
 const CHECKPOINT_PAGES = 4000;
 /** The log is cut back to this after a checkpoint, so that one large burst does not occupy the disk for ever. */
 const LOG_SIZE_LIMIT_BYTES = CHECKPOINT_PAGES * 4096;
+/** Room that database and log take when they are opened, so that a session of about this size goes on when the disk is full. */
+const RESERVED_BYTES = 64 * 1024;
 /** Pages of 4 KiB that must be free, and more than half of all, before `open` rewrites the file without them: 16 MiB. */
 const VACUUM_PAGES = 4096;
 
@@ -104,12 +106,8 @@ export class SqliteSessionStore implements SessionStore, Disposable {
    */
   commit(operations: readonly SessionOperation[]): void {
     this.#requireOpen();
-    const [first] = operations;
-    if (first === undefined) return;
     try {
-      // A single statement is a transaction of its own: two statements less on the way of one message.
-      if (operations.length === 1) this.#apply(first);
-      else this.#applyAll(operations);
+      this.#write(operations);
     } catch (error) {
       throw this.#failed('write', error);
     }
@@ -134,7 +132,36 @@ export class SqliteSessionStore implements SessionStore, Disposable {
     this.close();
   }
 
-  #applyAll(operations: readonly SessionOperation[]): void {
+  #write(operations: readonly SessionOperation[]): void {
+    try {
+      this.#transact(operations);
+    } catch (error) {
+      if (sqliteCode(error) !== 'SQLITE_FULL' || !this.#emptyLog()) throw error;
+      this.#transact(operations);
+    }
+  }
+
+  /**
+   * Nearly all of the log is pages that later ones have replaced. On a full disk their room is what is left: copied into the
+   * database, the log begins anew in the place it has. False when the database would have to grow for that.
+   */
+  #emptyLog(): boolean {
+    try {
+      this.#database.pragma('wal_checkpoint(RESTART)');
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #transact(operations: readonly SessionOperation[]): void {
+    const [first] = operations;
+    if (first === undefined) return;
+    // A single statement is a transaction of its own: two statements less on the way of one message.
+    if (operations.length === 1) {
+      this.#apply(first);
+      return;
+    }
     this.#begin.run();
     try {
       for (const operation of operations) this.#apply(operation);
@@ -195,6 +222,7 @@ function prepareDatabase(database: Database, plan: OpenPlan): void {
   migrate(database, version);
   if (plan.clientId !== undefined && readClientId(database) === undefined) writeClientId(database, plan.clientId);
   vacuumIfMostlyFree(database);
+  reserveRoom(database);
 }
 
 function requireClientId(database: Database, { path, clientId }: OpenPlan): void {
@@ -213,6 +241,21 @@ function vacuumIfMostlyFree(database: Database): void {
     database.exec('VACUUM');
   } catch {
     // Needs room for a second copy of what is left. Without it the file is as good as before, only larger.
+  }
+}
+
+/** Both files get their size from a row that is written and removed; neither shrinks by that. */
+function reserveRoom(database: Database): void {
+  try {
+    database.prepare("REPLACE INTO property (name, value) VALUES ('reserved', ?)").run('-'.repeat(RESERVED_BYTES));
+    database.pragma('wal_checkpoint(RESTART)');
+  } catch {
+    // The disk is full already. What is stored can be read all the same.
+  }
+  try {
+    database.exec("DELETE FROM property WHERE name = 'reserved'");
+  } catch {
+    // It stays for the next open to remove, and is nobody's record.
   }
 }
 

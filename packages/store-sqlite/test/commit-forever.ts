@@ -9,13 +9,14 @@
 import process from 'node:process';
 import { isMqttError } from '@mqttv5/core';
 import { SqliteSessionStore } from '@mqttv5/store-sqlite';
+import { say } from '@mqttv5/support/say';
 import { batchOf, lastBatchOf } from './numbered-batches.ts';
 
 const [path = '', synchronous, fatal] = process.argv.slice(2);
 
 try {
   const store = SqliteSessionStore.open({ path, synchronous: synchronous === 'normal' ? 'normal' : 'full' });
-  process.stdout.write('open\n');
+  say('open');
   for (let number = lastBatchOf(store.load()) + 1; ; number++) {
     if (number === Number(fatal)) {
       const killer = {
@@ -29,9 +30,9 @@ try {
       store.commit([...batchOf(number), killer]);
     }
     store.commit(batchOf(number));
-    process.stdout.write(`${number}\n`);
+    say(String(number));
   }
 } catch (error) {
-  process.stdout.write(`${isMqttError(error) ? error.code : String(error)}\n`);
+  say(isMqttError(error) ? error.code : String(error));
   process.exitCode = 1;
 }

@@ -307,4 +307,16 @@ describe('redirection (§4.11)', () => {
       properties: { serverReference: 'other:1883', reasonString: 'maintenance' },
     });
   });
+
+  test('and without a Server Reference of its own to the one of connackProperties, in a redirection only', async () => {
+    await using broker = await startBroker({ connackProperties: { serverReference: 'spare:1883' } });
+    for (const [code, properties] of [
+      [0x9d, { serverReference: 'spare:1883' }],
+      [0x98, undefined],
+    ] as const) {
+      const [client] = await RawClient.connect(broker.url);
+      broker.disconnect('raw', code);
+      expect((await client.expectDisconnect(code)).properties).toEqual(properties);
+    }
+  });
 });

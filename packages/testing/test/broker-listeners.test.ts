@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { Decoder, encode } from '@mqttv5/wire';
 import type { Packet } from '@mqttv5/wire';
-import { createAuthority } from '../../../conformance/src/certificates.ts';
+import { createAuthority } from '@mqttv5/support/certificates';
 import { startBroker } from '../src/index.ts';
 import type { Broker, BrokerOptions } from '../src/index.ts';
 import { until } from './events.ts';
@@ -29,6 +29,7 @@ describe('TCP', () => {
     const port = Number(new URL(broker.url).port);
     await expect(startBroker({ port })).rejects.toMatchObject({ code: 'LISTEN_FAILED', cause: { code: 'EADDRINUSE' } });
     await expect(startBroker({ webSocketPort: port })).rejects.toMatchObject({ code: 'LISTEN_FAILED' });
+    await expect(startBroker({ host: 5 } as object)).rejects.toMatchObject({ code: 'INVALID_OPTION' });
   });
 
   test('a packet in single bytes is a packet', async () => {
@@ -61,9 +62,9 @@ describe('memory', () => {
   });
 });
 
-describe('TLS', () => {
-  const authority = createAuthority();
-  const server = authority.issue({ commonName: 'localhost', names: ['127.0.0.1', 'localhost'] });
+describe('TLS', async () => {
+  const authority = await createAuthority();
+  const server = await authority.issue({ commonName: 'localhost', names: ['127.0.0.1', 'localhost'] });
 
   async function handshake(broker: Broker, options: { cert?: string; key?: string } = {}): Promise<Packet[]> {
     const { port } = new URL(broker.url);
@@ -90,8 +91,10 @@ describe('TLS', () => {
   test('rejectUnauthorized asks for a client certificate that ca vouches for', async () => {
     await using broker = await startBroker({ tls: { ...server, ca: authority.ca, rejectUnauthorized: true } });
     expect(await handshake(broker)).toEqual([]);
-    expect(await handshake(broker, createAuthority().issue({ commonName: 'stranger' }))).toEqual([]);
-    expect(await handshake(broker, authority.issue({ commonName: 'client' }))).toMatchObject([{ type: 'connack' }]);
+    expect(await handshake(broker, await (await createAuthority()).issue({ commonName: 'stranger' }))).toEqual([]);
+    expect(await handshake(broker, await authority.issue({ commonName: 'client' }))).toMatchObject([
+      { type: 'connack' },
+    ]);
   });
 
   test('a plain client gets nowhere, and the broker lives on', async () => {
@@ -251,6 +254,7 @@ describe('the program', () => {
     expect(() => broker.publish('a', '', { qos: 3 as 2 })).toThrow(/qos has to be/);
     expect(() => broker.publish('a', '', { retian: true } as object)).toThrow(/did you mean retain/);
     expect(() => broker.publish('a', '', { retain: true })).toThrow(/no retained messages/);
+    expect(() => broker.publish('a', 5 as unknown as string)).toThrow(/payload has to be/);
     expect(() => broker.disconnect('a', 0x04)).toThrow(/0x4 is none/);
     broker.disconnect('nobody');
     await broker.close();

@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { Decoder, encode, topicMatches } from '@mqttv5/wire';
 import type { Connection } from '@mqttv5/core';
 import type { ConnectPacket, Packet } from '@mqttv5/wire';
-import { createAuthority } from '../../../conformance/src/certificates.ts';
+import { createAuthority } from '@mqttv5/support/certificates';
 import { startBroker } from '../src/index.ts';
 import type { Broker, BrokerOptions } from '../src/index.ts';
 import { FilterTrie } from '../src/broker/filter-trie.ts';
@@ -155,7 +155,7 @@ describe('close', () => {
   });
 
   test('ends connections that are still in their TLS or HTTP handshake', async () => {
-    const { cert, key } = createAuthority().issue({ commonName: 'x', names: ['127.0.0.1'] });
+    const { cert, key } = await (await createAuthority()).issue({ commonName: 'x', names: ['127.0.0.1'] });
     for (const tls of [undefined, { cert, key }]) {
       const broker = await startBroker({ tls, webSocketPort: 0 });
       const waiting = [await RawClient.open(broker.url), await RawClient.open(broker.webSocketUrl)];

@@ -7,7 +7,7 @@ import { MqttError } from '@mqttv5/core';
 export interface WebSocketDialOptions {
   /**
    * Headers of the HTTP upgrade request; a function is asked anew for every attempt to connect, so that a token can be fresh.
-   * What it throws fails that attempt only.
+   * What it throws, and anything but strings in what it gives, fails that attempt only.
    */
   headers?:
     | Readonly<Record<string, string>>
@@ -26,6 +26,24 @@ export function checkOptions(options: WebSocketDialOptions): void {
   for (const key of Object.keys(options)) {
     if (!KNOWN_KEYS.has(key)) throw new MqttError('INVALID_OPTION', `webSocketDial has no option "${key}"`);
   }
+}
+
+/**
+ * A copy, so that what becomes of the application's object later changes nothing. No message shows a value: most are secrets.
+ *
+ * @throws MqttError `INVALID_OPTION`
+ */
+export function checkHeaders(headers: unknown): Readonly<Record<string, string>> {
+  if (typeof headers !== 'object' || headers === null || Array.isArray(headers))
+    throw new MqttError('INVALID_OPTION', 'headers must be an object, or a function that gives one');
+  for (const [name, value] of Object.entries(headers)) {
+    if (typeof value !== 'string')
+      throw new MqttError(
+        'INVALID_OPTION',
+        `The header "${name}" must be a string, not a value of type ${typeof value}`,
+      );
+  }
+  return { ...headers };
 }
 
 /** @throws MqttError `INVALID_BROKER_URL` */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { Connection, ConnectionHandlers } from '@mqttv5/core';
+import { closedWith } from './closure.ts';
 
 const NORMAL_CLOSURE = 1000;
 /** A page may not send 1003 itself; 3000 to 4999 are free for it. */
@@ -27,7 +28,7 @@ export class PlatformConnection implements Connection {
     socket.addEventListener('error', () => {
       this.#error ??= new Error('The WebSocket failed');
     });
-    socket.addEventListener('close', ({ code }) => this.#close(code));
+    socket.addEventListener('close', ({ code, reason }) => this.#close(code, reason));
   }
 
   start(handlers: ConnectionHandlers): void {
@@ -80,12 +81,12 @@ export class PlatformConnection implements Connection {
     this.#handlers?.drain();
   }
 
-  #close(code: number): void {
+  #close(code: number, reason = ''): void {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#poll);
     this.#waiting = [];
-    if (code !== NORMAL_CLOSURE) this.#error ??= new Error(`The WebSocket was closed with code ${code}`);
+    if (code !== NORMAL_CLOSURE) this.#error ??= closedWith(code, reason);
     this.#handlers?.close(this.#error);
   }
 }

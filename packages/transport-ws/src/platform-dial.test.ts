@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import { connect } from '@mqttv5/core';
 import { startBroker } from '@mqttv5/testing';
-import { WebSocketServer } from 'ws';
+import { type WebSocket as WebSocketOfServer, WebSocketServer } from 'ws';
 import { expect, onTestFinished, test } from 'vitest';
 import { webSocketDial } from './platform-dial.ts';
 
@@ -71,19 +71,30 @@ test('nobody there is a DIAL_FAILED; an abort ends the dial with its reason', as
   await expect(webSocketDial()(url, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
 });
 
-test('a text frame ends the connection with an error [MQTT-6.0.0-1]', async () => {
+/** Why a connection ends to which the server does this. */
+async function endOf(onConnection: (socket: WebSocketOfServer) => void): Promise<Error | undefined> {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1', handleProtocols: () => 'mqtt' });
   await once(server, 'listening');
   onTestFinished(() => {
     for (const socket of server.clients) socket.terminate();
     server.close();
   });
-  server.on('connection', (socket) => socket.send('hello'));
+  server.on('connection', onConnection);
   const address = server.address();
   const port = typeof address === 'object' ? address?.port : undefined;
   const connection = await webSocketDial()(new URL(`ws://127.0.0.1:${port}`), { signal: AbortSignal.timeout(5_000) });
-  const error = await new Promise<Error | undefined>((resolve) => {
+  return new Promise((resolve) => {
     connection.start({ data: () => undefined, drain: () => undefined, close: resolve });
   });
+}
+
+test('a text frame ends the connection with an error [MQTT-6.0.0-1]', async () => {
+  const error = await endOf((socket) => socket.send('hello'));
   expect(error?.message).toContain('text frame');
+});
+
+test('an orderly close has no error, another one has its code and reason (T-293)', async () => {
+  expect(await endOf((socket) => socket.close(1000, 'done'))).toBeUndefined();
+  const error = await endOf((socket) => socket.close(1008, 'out of tea'));
+  expect(error?.message).toMatch(/1008: out of tea$/);
 });

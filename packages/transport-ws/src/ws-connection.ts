@@ -4,6 +4,7 @@
 
 import type { Connection, ConnectionHandlers } from '@mqttv5/core';
 import type { RawData, WebSocket } from 'ws';
+import { closedWith } from './closure.ts';
 
 /** Unsent bytes from which `write` says that the socket is full. The client counts for itself, by `written`. */
 const FULL_BYTES = 1024 * 1024;
@@ -24,7 +25,7 @@ export class WsConnection implements Connection {
     socket.on('error', (error) => {
       this.#error ??= error;
     });
-    socket.on('close', (code) => this.#close(code));
+    socket.on('close', (code, reason) => this.#close(code, reason.toString()));
     socket.on('message', (data, isBinary) => this.#message(data, isBinary));
   }
 
@@ -75,10 +76,10 @@ export class WsConnection implements Connection {
     else this.#handlers?.data(data instanceof ArrayBuffer ? new Uint8Array(data) : data);
   }
 
-  #close(code: number): void {
+  #close(code: number, reason = ''): void {
     if (this.#closed) return;
     this.#closed = true;
-    if (code !== NORMAL_CLOSURE) this.#error ??= new Error(`The WebSocket was closed with code ${code}`);
+    if (code !== NORMAL_CLOSURE) this.#error ??= closedWith(code, reason);
     this.#handlers?.close(this.#error);
   }
 }

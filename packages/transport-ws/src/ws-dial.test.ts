@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { type Client, connect, type ClientOptions } from '@mqttv5/core';
 import { type Broker, startBroker } from '@mqttv5/testing';
 import { WebSocketServer, type WebSocket } from 'ws';
@@ -117,6 +117,59 @@ describe('the upgrade request', () => {
     ]);
   });
 
+  test.each([5, null, ['a'], { a: 5 }, { a: undefined }, 'a: b'])(
+    'headers are not %j: that attempt fails',
+    async (wrong) => {
+      const { url, upgrades } = await server(() => undefined);
+      const dial = webSocketDial({ headers: () => wrong as unknown as Record<string, string> });
+      await expect(dial(new URL(url), { signal: AbortSignal.timeout(5_000) })).rejects.toMatchObject({
+        code: 'INVALID_OPTION',
+      });
+      expect(upgrades).toEqual([]);
+    },
+  );
+
+  test('headers that HTTP cannot carry are refused before anything is sent, without showing them', async () => {
+    const { url, upgrades } = await server(() => undefined);
+    for (const headers of [{ authorization: 'a\nsecret' }, { 'b ad': 'secret' }]) {
+      const failure: unknown = await webSocketDial({ headers })(new URL(url), {
+        signal: AbortSignal.timeout(5_000),
+      }).catch((error: unknown) => error);
+      expect(failure).toMatchObject({ code: 'INVALID_OPTION' });
+      expect(String(failure)).not.toContain('secret');
+    }
+    expect(upgrades).toEqual([]);
+  });
+
+  test('headers are those of the call, whatever becomes of the object', async () => {
+    const { url, upgrades } = await server(() => undefined);
+    const headers: Record<string, string> = { 'x-a': '1' };
+    const dial = webSocketDial({ headers });
+    headers['x-a'] = '2';
+    (await dial(new URL(url), { signal: AbortSignal.timeout(5_000) })).destroy();
+    expect(upgrades[0]?.headers).toMatchObject({ 'x-a': '1' });
+  });
+
+  test.each([
+    ['nobody', '', 'nothing listens there'],
+    ['a broker of MQTT over TCP', '\x20\x03\x00\x00\x00', 'does not speak HTTP'],
+    ['a server that hangs up', '', 'instead of answering'],
+  ])('%s: the message says what is wrong', async (who, answer, said) => {
+    const tcp = createTcpServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.end(answer);
+    }).listen(0, '127.0.0.1');
+    await once(tcp, 'listening');
+    onTestFinished(() => void tcp.close());
+    const { port } = tcp.address() as AddressInfo; // a TCP server that listens has one
+    const url = new URL(`ws://127.0.0.1:${who === 'nobody' ? 1 : port}/mqtt?token=secret`);
+    const failure: unknown = await webSocketDial()(url, { signal: AbortSignal.timeout(5_000) }).catch(
+      (error: unknown) => error,
+    );
+    expect(failure).toMatchObject({ code: 'DIAL_FAILED', message: expect.stringContaining(said) });
+    expect(String(failure)).not.toContain('secret');
+  });
+
   test('a server that selects no subprotocol is refused [MQTT-6.0.0-4]', async () => {
     const { url } = await server(() => undefined, false);
     await expect(webSocketDial()(new URL(url), { signal: AbortSignal.timeout(5_000) })).rejects.toMatchObject({
@@ -161,7 +214,15 @@ describe('the upgrade request', () => {
     });
   });
 
-  test.each([{ protocols: ['mqtt'] }, null, 'wss://localhost'])('options are refused: %j', (options) => {
+  test.each([
+    { protocols: ['mqtt'] },
+    null,
+    'wss://localhost',
+    { headers: null },
+    { headers: ['a'] },
+    { headers: { a: 5 } },
+    { agent: 'x' },
+  ])('options are refused: %j', (options) => {
     // What a program without types may pass.
     expect(() => webSocketDial(options as object)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }));
   });
@@ -186,9 +247,9 @@ describe('the connection', () => {
   test('an orderly close has no error, another code has one (T-293)', async () => {
     for (const [code, expected] of [
       [1000, undefined],
-      [1011, expect.objectContaining({ message: expect.stringContaining('1011') })],
+      [1011, expect.objectContaining({ message: expect.stringMatching(/1011: out of tea$/) })],
     ] as const) {
-      const connection = await open((socket) => socket.close(code));
+      const connection = await open((socket) => socket.close(code, 'out of tea'));
       const error = await new Promise<Error | undefined>((resolve) => {
         connection.start({ data: () => undefined, drain: () => undefined, close: resolve });
       });

@@ -2,10 +2,12 @@
 //
 // Node: the `ws` package, which has what the platform's WebSocket lacks: headers, agents, TLS options, and back-pressure.
 
+import { createSecureContext, type SecureContext } from 'node:tls';
 import type { Connection, Dial, DialOptions, TlsOptions } from '@mqttv5/core';
 import { MqttError } from '@mqttv5/core';
 import { type ClientOptions, WebSocket } from 'ws';
-import { checkOptions, checkScheme, SUBPROTOCOL, type WebSocketDialOptions } from './options.ts';
+import { dialFailed } from './dial-error.ts';
+import { checkHeaders, checkOptions, checkScheme, SUBPROTOCOL, type WebSocketDialOptions } from './options.ts';
 import { WsConnection } from './ws-connection.ts';
 
 /** A frame may hold the largest packet there is (§2.1.4); the client's Maximum Packet Size is checked on what is inside. */
@@ -18,7 +20,7 @@ const MAXIMUM_FRAME_BYTES = 268_435_460;
 const CLOSE_TIMEOUT_MS = 1_000;
 
 /** With what its declarations do not have yet. */
-type SocketOptions = ClientOptions & { readonly closeTimeout: number };
+type SocketOptions = ClientOptions & { readonly closeTimeout: number; readonly secureContext?: SecureContext };
 
 /**
  * A dial for `ws:` and `wss:` brokers: `connect('wss://broker.example/mqtt', { dial: webSocketDial() })`.
@@ -26,27 +28,24 @@ type SocketOptions = ClientOptions & { readonly closeTimeout: number };
  * TLS options come from the client's option `tls`; certificates are verified with the system's roots by default. The
  * subprotocol `mqtt` is required, compression of messages is off, and `overflow: "pause"` is real back-pressure.
  *
- * @throws MqttError `INVALID_OPTION`; from the dial itself `INVALID_BROKER_URL` for another scheme and `DIAL_FAILED`
+ * @throws MqttError `INVALID_OPTION`; from the dial itself `INVALID_BROKER_URL` for another scheme, `INVALID_OPTION` for headers and
+ * TLS material that cannot be used, and `DIAL_FAILED`
  * @see MQTT v5.0 §6
  */
 export function webSocketDial(options: WebSocketDialOptions = {}): Dial {
   checkOptions(options);
-  checkShape(options);
-  return async (broker, dialOptions) => {
-    checkScheme(broker);
-    const headers = typeof options.headers === 'function' ? await options.headers(new URL(broker)) : options.headers;
-    dialOptions.signal.throwIfAborted();
-    return open(broker, socketOptions(options.agent, headers, dialOptions.tls), dialOptions);
-  };
-}
-
-function checkShape({ headers, agent }: WebSocketDialOptions): void {
-  if (headers !== undefined && typeof headers !== 'function' && (typeof headers !== 'object' || headers === null)) {
-    throw new MqttError('INVALID_OPTION', 'headers must be an object or a function that gives one');
-  }
+  const { headers, agent } = options;
+  const fixed = headers !== undefined && typeof headers !== 'function' ? checkHeaders(headers) : undefined;
   if (agent !== undefined && (typeof agent !== 'object' || agent === null)) {
     throw new MqttError('INVALID_OPTION', 'agent must be an http.Agent or https.Agent');
   }
+  return async (broker, dialOptions) => {
+    checkScheme(broker);
+    const given: unknown = typeof headers === 'function' ? await headers(new URL(broker)) : fixed;
+    dialOptions.signal.throwIfAborted();
+    const own = given === undefined ? undefined : checkHeaders(given);
+    return open(broker, socketOptions(agent, own, dialOptions.tls), dialOptions);
+  };
 }
 
 function open(broker: URL, options: SocketOptions, { signal }: DialOptions): Promise<Connection> {
@@ -55,7 +54,7 @@ function open(broker: URL, options: SocketOptions, { signal }: DialOptions): Pro
     try {
       socket = new WebSocket(broker, [SUBPROTOCOL], options);
     } catch (error) {
-      reject(dialFailed(broker, error));
+      reject(unusable('address or the headers', error));
       return;
     }
     const abort = (): void => {
@@ -92,7 +91,10 @@ function socketOptions(
     Object.entries({ ...rest, agent, headers }).filter(([, value]) => value !== undefined),
   );
   return {
+    // Not left to Node, where an environment variable can turn verification off for the whole process.
+    rejectUnauthorized: true,
     ...given,
+    ...(tls && { secureContext: secureContextOf(tls, given) }),
     perMessageDeflate: false,
     maxPayload: MAXIMUM_FRAME_BYTES,
     followRedirects: false,
@@ -100,11 +102,28 @@ function socketOptions(
   };
 }
 
-function dialFailed(broker: URL, cause: unknown): MqttError {
+/** Read here: where `ws` does, a certificate that nobody can read looks like a network that fails. */
+function secureContextOf(tls: TlsOptions, given: object): SecureContext {
+  try {
+    for (const name of ['ca', 'cert', 'key'] as const) checkPem(tls[name], name);
+    return createSecureContext(given);
+  } catch (error) {
+    throw unusable('TLS options', error);
+  }
+}
+
+/** OpenSSL passes over a `ca` without a certificate in it, and the broker's would be blamed for not being known. */
+function checkPem(value: TlsOptions['ca'], name: string): void {
+  const blocks = typeof value === 'string' || value instanceof Uint8Array ? [value] : (value ?? []);
+  const isPem = (block: string | Uint8Array): boolean => Buffer.from(block).includes('-----BEGIN ');
+  if (!blocks.every(isPem))
+    throw new TypeError(`\`${name}\` holds no PEM; it takes the contents of a file, not its path`);
+}
+
+/** What `ws`, `http` and `tls` refuse before anything is sent. */
+function unusable(what: string, cause: unknown): MqttError {
   const why = cause instanceof Error ? cause.message : String(cause);
-  return new MqttError(
-    'DIAL_FAILED',
-    `WebSocket to ${broker.protocol}//${broker.host}${broker.pathname} failed: ${why}`,
-    { cause },
-  );
+  return new MqttError('INVALID_OPTION', `The ${what} cannot be used: ${why}`, {
+    cause,
+  });
 }

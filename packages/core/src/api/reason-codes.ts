@@ -12,6 +12,7 @@ export const SESSION_TAKEN_OVER = 0x8e;
 export const PACKET_IDENTIFIER_NOT_FOUND = 0x92;
 export const RECEIVE_MAXIMUM_EXCEEDED = 0x93;
 export const TOPIC_ALIAS_INVALID = 0x94;
+export const PACKET_TOO_LARGE = 0x95;
 export const USE_ANOTHER_SERVER = 0x9c;
 export const SERVER_MOVED = 0x9d;
 

@@ -61,7 +61,8 @@ export interface CallbackOptions extends SubscribeOptions {
   concurrency?: number | undefined;
   /**
    * What a handler that throws does to its message: refuse it with 0x83, whereupon the broker forgets it, or hold it
-   * unacknowledged. `handlerError` is raised either way.
+   * unacknowledged. `handlerError` is raised either way. One that throws the `CLOSED` which a draining `disconnect()` has given it
+   * holds its message in either case: the broker gives it out again.
    * @defaultValue "refuse"
    */
   onHandlerError?: 'refuse' | 'hold' | undefined;

@@ -3,11 +3,13 @@
 // Enhanced authentication (§4.12): what an AUTH must say, and how the user's `Authenticator` is called.
 
 import type { AuthPacket, AuthProperties, Bytes } from '@mqttv5/wire';
+import { isBytes } from '@mqttv5/wire/client-side';
 import type { Authenticator } from '../api/connect.ts';
 import type { MaybePromise } from '../api/common.ts';
 import { hexByte } from '../api/reason-codes.ts';
 import { isMqttError, mqttError } from '../errors.ts';
 import type { AnyMqttError, ProtocolError } from '../errors.ts';
+import { MAXIMUM_FIELD_BYTES } from '../options/check.ts';
 import { violation } from './connection-errors.ts';
 
 /** What is wrong with an AUTH from the broker in an exchange of `method`; undefined when nothing is. */
@@ -63,12 +65,14 @@ export class AuthenticationExchange {
   }
 
   begin(): Promise<Uint8Array | undefined> {
-    return this.#step('begin', () => this.#authenticator.begin({ signal: this.#controller.signal }));
+    const { signal } = this.#controller;
+    return this.#step('begin', async () => checked(await this.#authenticator.begin({ signal })));
   }
 
   continue(packet: AuthPacket): Promise<Uint8Array | undefined> {
     const data = challenge(packet.properties?.authenticationData);
-    return this.#step('continue', () => this.#authenticator.continue(data, { signal: this.#controller.signal }));
+    const { signal } = this.#controller;
+    return this.#step('continue', async () => checked(await this.#authenticator.continue(data, { signal })));
   }
 
   /** The data that concludes the exchange: CONNACK's or the last AUTH's. */
@@ -108,6 +112,14 @@ export class AuthenticationExchange {
 /** A copy: the chunk it came in is not the authenticator's to keep. */
 function challenge(data: Uint8Array | undefined): Bytes | undefined {
   return data === undefined ? undefined : new Uint8Array(data);
+}
+
+/** What AUTH and CONNECT can carry (§1.5.6). It may be a secret, so the error does not show it. */
+function checked(data: unknown): Uint8Array | undefined {
+  if (data === undefined) return undefined;
+  if (!isBytes(data)) throw new TypeError('it gave neither a Uint8Array nor undefined');
+  if (data.length > MAXIMUM_FIELD_BYTES) throw new RangeError(`it gave ${data.length} bytes, more than AUTH can carry`);
+  return data;
 }
 
 function authFailed(message: string, cause: unknown): AnyMqttError {

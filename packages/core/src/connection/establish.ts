@@ -62,6 +62,8 @@ export async function establish(broker: URL, connect: ConnectPacket, options: Es
   try {
     // Before the dial: a broker gives a connection little time for its CONNECT, and a token may take a while.
     const packet = exchange ? withAuthentication(connect, exchange.method, await exchange.begin()) : connect;
+    // The authenticator may have been done in the very turn in which the attempt was aborted.
+    signal.throwIfAborted();
     const connection = await dial(broker, options);
     const established = await shakeHands(connection, packet, options, exchange);
     if (!signal.aborted) return established;

@@ -3,7 +3,7 @@
 // From an open connection to CONNACK (§3.1.4, §3.2): CONNECT, the rounds of enhanced authentication (§4.12), the verdict.
 
 import type { AuthPacket, ConnackPacket, ConnectPacket, Packet, WireError } from '@mqttv5/wire';
-import { CONTINUE_AUTHENTICATION, UNSPECIFIED_ERROR } from '../api/reason-codes.ts';
+import { CONTINUE_AUTHENTICATION, PACKET_TOO_LARGE, UNSPECIFIED_ERROR } from '../api/reason-codes.ts';
 import { deferred, onAbort } from '../abort.ts';
 import { mqttError, ProtocolError } from '../errors.ts';
 import { authPacket, authViolation, wrongMethod } from './authentication.ts';
@@ -67,7 +67,10 @@ export class Handshake<T> implements PacketConnectionHandlers {
   }
 
   malformed(error: WireError): void {
-    this.#violated(new ProtocolError(error.reasonCode, error.message, { cause: error }));
+    // A broker of MQTT 3.1.1 answers with a CONNACK of its own, a web server with a page, a TLS port with an alert.
+    const hint = error.reasonCode === PACKET_TOO_LARGE ? '' : '; is it a broker of MQTT 5.0?';
+    const detail = `${error.message}${hint}`;
+    this.#violated(new ProtocolError(error.reasonCode, detail, { cause: error }));
   }
 
   lost(error: unknown): void {

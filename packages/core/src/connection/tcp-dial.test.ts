@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import type { TlsOptions as TlsServerOptions, TLSSocket } from 'node:tls';
+import { createAuthority, selfSigned } from '@mqttv5/support/certificates';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { TlsOptions } from '../api/options.ts';
 import type { Connection } from '../api/transport.ts';
@@ -16,7 +17,6 @@ import { Counters } from '../stats.ts';
 import { establish } from './establish.ts';
 import { tcpDial } from './tcp-dial.ts';
 import { tcpDial as browserDial } from './tcp-dial-browser.ts';
-import { makeCertificate } from './testing-certificates.ts';
 import { CONNECT, deferred, establishOptions, publish } from './testing-transport.ts';
 
 const NEVER = new AbortController().signal;
@@ -283,13 +283,15 @@ describe('Unix sockets', () => {
     const missing = await failure(`mqtt+unix:${join(directory, 'none.sock')}`);
     expect(missing).toMatchObject({ code: 'DIAL_FAILED', cause: { code: 'ENOENT' } });
     expect(missing.message).toContain('the socket does not exist');
+    const long = await failure(`mqtt+unix:${join(directory, 'x'.repeat(120))}`);
+    expect(long).toMatchObject({ code: 'DIAL_FAILED', message: expect.stringContaining('about 100 bytes') });
   });
 });
 
-describe('TLS', () => {
-  const authority = makeCertificate({ name: 'test authority', isAuthority: true });
-  const hosts = ['localhost', '127.0.0.1'];
-  const good = makeCertificate({ name: 'broker', hosts, issuer: authority });
+describe('TLS', async () => {
+  const authority = await createAuthority();
+  const names = ['localhost', '127.0.0.1'];
+  const good = await authority.issue({ commonName: 'broker', names });
 
   /** Answers each connection with what the server learned about it. */
   async function tlsServer(options: TlsServerOptions): Promise<number> {
@@ -312,21 +314,21 @@ describe('TLS', () => {
 
   test.each(['mqtts', 'ssl', 'tls'])('%s:// verifies against `ca` and names the host (T-300)', async (scheme) => {
     const port = await tlsServer({});
-    expect(await learned(`${scheme}://localhost:${port}`, { ca: authority.cert })).toMatchObject({
+    expect(await learned(`${scheme}://localhost:${port}`, { ca: authority.ca })).toMatchObject({
       servername: 'localhost',
     });
   });
 
   test('an IP address is verified and is not sent as server name', async () => {
     const port = await tlsServer({});
-    const seen = await learned(`mqtts://127.0.0.1:${port}`, { ca: [Buffer.from(authority.cert)] });
+    const seen = await learned(`mqtts://127.0.0.1:${port}`, { ca: [Buffer.from(authority.ca)] });
     expect(seen['servername']).toBe(false);
   });
 
   test('`servername`, `alpnProtocols`, `minVersion`', async () => {
     const port = await tlsServer({ ALPNProtocols: ['mqtt'] });
     const tls: TlsOptions = {
-      ca: authority.cert,
+      ca: authority.ca,
       servername: 'localhost',
       alpnProtocols: ['mqtt'],
       minVersion: 'TLSv1.3',
@@ -337,20 +339,20 @@ describe('TLS', () => {
       protocol: 'TLSv1.3',
     });
     const old = await tlsServer({ maxVersion: 'TLSv1.2' });
-    const error = await failure(`mqtts://localhost:${old}`, { ca: authority.cert, minVersion: 'TLSv1.3' });
+    const error = await failure(`mqtts://localhost:${old}`, { ca: authority.ca, minVersion: 'TLSv1.3' });
     expect(error.code).toBe('DIAL_FAILED');
   });
 
   test('client certificates, where the broker asks for one', async () => {
-    const client = makeCertificate({ name: 'client one', issuer: authority });
-    const port = await tlsServer({ requestCert: true, ca: authority.cert });
-    const tls: TlsOptions = { ca: authority.cert, cert: client.cert, key: new TextEncoder().encode(client.key) };
+    const client = await authority.issue({ commonName: 'client one' });
+    const port = await tlsServer({ requestCert: true, ca: authority.ca });
+    const tls: TlsOptions = { ca: authority.ca, cert: client.cert, key: new TextEncoder().encode(client.key) };
     expect(await learned(`mqtts://localhost:${port}`, tls)).toMatchObject({ subject: 'client one' });
   });
 
   const refused: readonly {
     name: string;
-    server: () => TlsServerOptions;
+    server: () => TlsServerOptions | Promise<TlsServerOptions>;
     host?: string;
     code: string;
     says: RegExp;
@@ -363,36 +365,29 @@ describe('TLS', () => {
     },
     {
       name: 'a self-signed certificate',
-      server: () => makeCertificate({ name: 'self', hosts }),
+      server: () => selfSigned({ commonName: 'self', names }),
       code: 'DEPTH_ZERO_SELF_SIGNED_CERT',
       says: /self-signed/,
     },
     {
       name: 'an expired certificate',
-      server: () =>
-        makeCertificate({
-          name: 'old',
-          hosts,
-          issuer: authority,
-          notBefore: new Date('2020-01-01'),
-          notAfter: new Date('2021-01-01'),
-        }),
+      server: () => authority.issue({ commonName: 'old', names, expired: true }),
       code: 'CERT_HAS_EXPIRED',
       says: /has expired/,
     },
     {
       name: 'a certificate for another host',
-      server: () => makeCertificate({ name: 'other', hosts: ['other.example'], issuer: authority }),
+      server: () => authority.issue({ commonName: 'other', names: ['other.example'] }),
       code: 'ERR_TLS_CERT_ALTNAME_INVALID',
       says: /for another host/,
     },
   ];
   for (const { name, server, code, says } of refused) {
     test(`${name}: DIAL_FAILED that says so, never plain text instead`, async () => {
-      const { cert, key } = server();
+      const { cert, key } = await server();
       const port = await tlsServer(cert === undefined ? {} : { cert, key });
       const tls =
-        code === 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' || code.includes('SELF') ? undefined : { ca: authority.cert };
+        code === 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' || code.includes('SELF') ? undefined : { ca: authority.ca };
       const error = await failure(`mqtts://user:secret@localhost:${port}`, tls);
       expect(error).toMatchObject({ code: 'DIAL_FAILED', cause: { code } });
       expect(error.message).toMatch(says);
@@ -425,6 +420,14 @@ describe('TLS', () => {
     expect(await failure(`mqtts://localhost:${port}`, { cert: 'no', key: 'no' })).toMatchObject({
       code: 'INVALID_OPTION',
     });
+    // OpenSSL would ignore it and then not know the issuer.
+    const bytes = new TextEncoder().encode('/etc/ssl/ca.pem');
+    for (const ca of ['/etc/ssl/ca.pem', bytes, [authority.ca, '']]) {
+      expect(await failure(`mqtts://localhost:${port}`, { ca })).toMatchObject({
+        code: 'INVALID_OPTION',
+        message: expect.stringContaining('contents of a file, not its path'),
+      });
+    }
   });
 
   test('an abort ends a handshake that never answers', async () => {

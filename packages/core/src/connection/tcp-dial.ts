@@ -84,9 +84,9 @@ function tlsOptions(host: string, tls: TlsOptions = {}): ConnectionOptions {
   if (tls.servername !== undefined) options.servername = tls.servername;
   else if (isIP(host) === 0) options.servername = host;
   if (tls.alpnProtocols !== undefined) options.ALPNProtocols = [...tls.alpnProtocols];
-  if (tls.ca !== undefined) options.ca = certificates(tls.ca);
-  if (tls.cert !== undefined) options.cert = certificates(tls.cert);
-  if (tls.key !== undefined) options.key = asBuffer(tls.key);
+  if (tls.ca !== undefined) options.ca = pemBlocks(tls.ca, 'ca');
+  if (tls.cert !== undefined) options.cert = pemBlocks(tls.cert, 'cert');
+  if (tls.key !== undefined) options.key = pemBlocks(tls.key, 'key');
   if (tls.pfx !== undefined) options.pfx = asBuffer(tls.pfx);
   if (tls.passphrase !== undefined) options.passphrase = tls.passphrase;
   if (tls.minVersion !== undefined) options.minVersion = tls.minVersion;
@@ -97,10 +97,13 @@ function tlsOptions(host: string, tls: TlsOptions = {}): ConnectionOptions {
 
 type Pem = string | Uint8Array;
 
-function certificates(value: Pem | readonly Pem[]): Array<string | Buffer> {
-  return typeof value === 'string' || value instanceof Uint8Array
-    ? [asBuffer(value)]
-    : value.map((each) => asBuffer(each));
+/** OpenSSL passes over a `ca` without a certificate in it, and the broker's would be blamed for not being known. */
+function pemBlocks(value: Pem | readonly Pem[], name: string): Array<string | Buffer> {
+  const blocks = (typeof value === 'string' || value instanceof Uint8Array ? [value] : value).map((each) =>
+    asBuffer(each),
+  );
+  if (blocks.every((block) => block.includes('-----BEGIN '))) return blocks;
+  throw new TypeError(`\`${name}\` holds no PEM; it takes the contents of a file, not its path`);
 }
 
 function asBuffer(value: Pem): string | Buffer {

@@ -168,7 +168,8 @@ export function checkTopicField(value: unknown, name: string): string {
 /** Ordered pairs out of either form, copied and frozen. Order and repeats are kept (§3.1.2.11.8). */
 export function checkUserProperties(value: UserPropertiesInit | undefined, name: string): UserProperties {
   const init: unknown = value;
-  if (typeof init !== 'object' || init === null) {
+  // A Map is an object of strings to nobody but its author: none of its pairs would be sent.
+  if (typeof init !== 'object' || init === null || (Symbol.iterator in init && !Array.isArray(init))) {
     throw invalidOption(`${name} must be an array of [name, value] pairs or an object of strings, not ${shown(init)}`);
   }
   const entries: readonly unknown[] = Array.isArray(init) ? init : Object.entries(init);

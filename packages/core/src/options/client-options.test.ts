@@ -151,6 +151,7 @@ describe('what the constructor refuses (V-070, T-184)', () => {
     ['clientId', 'a\udc00'],
     ['userProperties', 'a=b'],
     ['userProperties', [['only']]],
+    ['userProperties', new Map([['a', 'b']])],
     ['userProperties', { a: 1 }],
     ['publisherPool', {}],
     ['publisherPool', { size: 0 }],
@@ -222,6 +223,9 @@ describe('what the constructor refuses (V-070, T-184)', () => {
     const secret = 'hunter2';
     const attempts = [{ password: { secret } }, { tls: { key: { secret } } }, { tls: { passphrase: [secret] } }];
     for (const options of attempts) expect(() => resolveAny(options)).toThrow(/^((?!hunter2).)*$/);
+    // A number out of an environment or a form is one too.
+    expect(() => resolveAny({ password: 271_828 })).toThrow(/^((?!271828).)*$/);
+    expect(() => resolveAny({ password: 271_828 })).toThrow('a string or a Uint8Array');
   });
 });
 
@@ -281,7 +285,7 @@ describe('what becomes of the options', () => {
     correlationData.fill(9);
     expect(resolved.brokers).toHaveLength(2);
     expect(resolved.userProperties).toEqual([['a', '1']]);
-    expect([...(resolved.password ?? [])]).toEqual([1, 2]);
+    expect(resolved.password).toEqual(Uint8Array.of(1, 2));
     expect(resolved.will?.properties?.correlationData).toEqual(Uint8Array.of(3));
     expect(Object.isFrozen(resolved)).toBe(true);
     expect(Object.isFrozen(resolved.userProperties)).toBe(true);

@@ -51,7 +51,8 @@ export interface ResolvedClientOptions {
   /** undefined: the broker assigns one. */
   readonly clientId: string | undefined;
   readonly username: string | undefined;
-  readonly password: Uint8Array | undefined;
+  /** As it was given, since `prepareConnect` is shown it; bytes are a copy. */
+  readonly password: string | Uint8Array | undefined;
   readonly prepareConnect: PrepareConnect | undefined;
   readonly authenticator: Authenticator | undefined;
   /** undefined: true, or false when there is local session state. */
@@ -126,7 +127,7 @@ const RULES: Rules<ClientOptions, ResolvedClientOptions & Record<keyof ClientOpt
   // The empty identifier is the standard's way to ask for an assigned one (§3.1.3.1).
   clientId: (clientId, name) => (clientId === '' ? undefined : checkString(clientId, name)),
   username: checkString,
-  password: checkPassword,
+  password: resolvePassword,
   prepareConnect: checkFunction,
   authenticator: checkAuthenticator,
   cleanStart: checkBoolean,
@@ -201,6 +202,12 @@ export function resolveClientOptions(options: ClientOptions): ResolvedClientOpti
   return Object.freeze(resolved);
 }
 
+/** As it was given, since `prepareConnect` is shown it; bytes are a copy. */
+function resolvePassword(password: string | Uint8Array): string | Uint8Array {
+  const bytes = checkPassword(password);
+  return typeof password === 'string' ? password : bytes;
+}
+
 function checkAuthenticator(authenticator: Authenticator, name: string): Authenticator {
   checkMethods(authenticator, name, ['begin', 'continue']);
   if (checkString(authenticator.method, 'authenticator.method') === '')
@@ -250,12 +257,13 @@ function poolClientId(base: string, index: number): string {
  * written. The identifier, name and data that only an attempt knows were checked or are checked then.
  */
 function probeConnect(options: ResolvedClientOptions): void {
-  const { clientId = '', username, password, userProperties, authenticator } = options;
+  const { clientId = '', username, userProperties, authenticator } = options;
   const probe = connectPacket(options, {
     clientId,
     cleanStart: true,
     username,
-    password,
+    // Checked, and too short to matter.
+    password: undefined,
     userProperties,
     authenticationMethod: authenticator?.method,
     authenticationData: undefined,

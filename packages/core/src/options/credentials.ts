@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { isBytes } from '@mqttv5/wire/client-side';
 import type { UserProperties } from '@mqttv5/wire';
 
 import type { ConnectCredentials } from '../api/connect.ts';
@@ -11,6 +12,7 @@ import {
   checkUserProperties,
   fieldTooLong,
   given,
+  invalidOption,
   MAXIMUM_FIELD_BYTES,
 } from './check.ts';
 
@@ -49,7 +51,9 @@ export function resolveCredentials(
 
 /** Binary Data on the wire (§3.1.3.6); a string is sent as UTF-8. Messages about it never show it. */
 export function checkPassword(password: string | Uint8Array): Uint8Array {
-  if (typeof password !== 'string') return checkBinary(password, 'password');
+  if (isBytes(password)) return checkBinary(password, 'password');
+  if (typeof password !== 'string')
+    throw invalidOption(`password must be a string or a Uint8Array, not a value of type ${typeof password}`);
   const bytes = new TextEncoder().encode(password);
   if (bytes.length > MAXIMUM_FIELD_BYTES) throw fieldTooLong('password', bytes.length);
   return bytes;

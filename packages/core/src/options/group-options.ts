@@ -8,6 +8,7 @@ import {
   checkOneOf,
   checkOptions,
   checkString,
+  given,
   invalidOption,
 } from './check.ts';
 
@@ -28,13 +29,13 @@ export function resolveGroupOptions(options: GroupOptions = {}, members: readonl
   checkClientOptions(options.shared, 'shared');
   return {
     shared: { ...options.shared },
-    publishPolicy: checkOneOf(options.publishPolicy ?? 'broadcast', 'publishPolicy', [
+    publishPolicy: checkOneOf(given(options.publishPolicy, 'broadcast'), 'publishPolicy', [
       'broadcast',
       'roundRobin',
       'hashByTopic',
     ]),
-    needed: neededSuccesses(options.success ?? 'all', members.length),
-    sequentialLifecycle: checkBoolean(options.sequentialLifecycle ?? false, 'sequentialLifecycle'),
+    needed: neededSuccesses(given(options.success, 'all'), members.length),
+    sequentialLifecycle: checkBoolean(given(options.sequentialLifecycle, false), 'sequentialLifecycle'),
   };
 }
 
@@ -42,13 +43,13 @@ export function resolveGroupOptions(options: GroupOptions = {}, members: readonl
 export function resolveGroupMembers(
   members: readonly GroupMember[],
 ): readonly (GroupMember & { readonly name: string })[] {
-  const given: unknown = members;
-  if (!Array.isArray(given) || given.length === 0) throw invalidOption('A group needs at least one member');
+  const list: unknown = members;
+  if (!Array.isArray(list) || list.length === 0) throw invalidOption('A group needs at least one member');
   const names = new Set<string>();
   return members.map((member, index) => {
     checkOptions(member, 'GroupMember', MEMBER_KEYS);
     checkClientOptions(member.options, 'options of a GroupMember');
-    const name = checkString(member.name ?? `member-${index + 1}`, 'name');
+    const name = checkString(given(member.name, `member-${index + 1}`), 'name');
     if (names.has(name)) throw invalidOption(`Two members are named "${name}"`);
     names.add(name);
     return { ...member, name };

@@ -14,12 +14,22 @@ export function schemeProblem(url: URL): string | undefined {
   switch (url.protocol) {
     case 'mqtt+unix:':
       if (url.host !== '') return 'a Unix socket is written mqtt+unix:/absolute/path';
-      return url.pathname.startsWith('/') && url.pathname !== '/' ? undefined : 'the path of the socket is missing';
+      if (!url.pathname.startsWith('/') || url.pathname === '/') return 'the path of the socket is missing';
+      return isDecodable(url.pathname) ? undefined : 'the path of the socket is not percent-encoded UTF-8';
     case 'ws:':
     case 'wss:':
       return 'WebSocket needs `dial: webSocketDial()` of @mqttv5/transport-ws';
     default:
       return `unknown scheme "${url.protocol.slice(0, -1)}"; known are mqtt, tcp, mqtts, ssl, tls and mqtt+unix`;
+  }
+}
+
+/** As the path of a file, in which there is no NUL. */
+function isDecodable(path: string): boolean {
+  try {
+    return !decodeURIComponent(path).includes('\0');
+  } catch {
+    return false;
   }
 }
 

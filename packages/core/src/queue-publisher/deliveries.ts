@@ -16,10 +16,12 @@ const REMEMBERED = 4096;
 export class Deliveries {
   readonly #open = new Map<number, Delivery>();
   readonly #settled = new Map<number, Settled>();
+  /** What those hear that nothing else is known of, once the publisher has closed. */
+  #ended: Settled | undefined;
 
   /** The handle of an entry; `outcome` when it is known to be over. */
   handle(sequence: number, id: string, outcome: Settled | undefined): QueuedPublish {
-    const delivery = this.#deliveryOf(sequence, this.#settled.get(sequence) ?? outcome);
+    const delivery = this.#deliveryOf(sequence, this.#settled.get(sequence) ?? outcome ?? this.#ended);
     return { id, delivered: async (options) => await delivery.wait(options) };
   }
 
@@ -33,8 +35,9 @@ export class Deliveries {
     return delivery?.settle(outcome) ?? false;
   }
 
-  /** The publisher closes: nobody will hear of what is still open. */
+  /** The publisher closes: nobody will hear of what is still open, nor of what comes into the queue after this. */
   end(outcome: Settled): void {
+    this.#ended = outcome;
     for (const delivery of this.#open.values()) delivery.settle(outcome);
     this.#open.clear();
   }
@@ -52,13 +55,18 @@ export class Deliveries {
 /** A promise only for those who ask: nobody's unhandled rejection ends the process. */
 class Delivery {
   #outcome: Settled | undefined;
-  readonly #waiters = new Set<(outcome: Settled) => void>();
+  /** Most have none, and there is a delivery for every message that was queued since the publisher was made. */
+  #waiters: Set<(outcome: Settled) => void> | undefined;
 
   settle(outcome: Settled): boolean {
     this.#outcome = outcome;
-    const heard = this.#waiters.size > 0;
-    for (const waiter of this.#waiters) waiter(outcome);
-    this.#waiters.clear();
+    const waiters = this.#waiters ?? [];
+    this.#waiters = undefined;
+    let heard = false;
+    for (const waiter of waiters) {
+      waiter(outcome);
+      heard = true;
+    }
     return heard;
   }
 
@@ -76,9 +84,10 @@ class Delivery {
         forget();
         resolve(outcome);
       };
+      this.#waiters ??= new Set();
       this.#waiters.add(settle);
       const forget = onAbort(signal, (reason) => {
-        this.#waiters.delete(settle);
+        this.#waiters?.delete(settle);
         // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- an AbortSignal's reason is passed on as it is.
         reject(reason);
       });

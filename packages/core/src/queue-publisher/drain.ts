@@ -85,19 +85,16 @@ export class Drain implements Producer {
     return this.#keep;
   }
 
-  get isConnected(): boolean {
-    return this.#claim.isConnected;
-  }
-
   /** Nothing of this publisher is under way. What is in the queue may still be to come. */
   get isIdle(): boolean {
     const waiting = this.#ahead.length + this.#ready.length + this.#retries.size + this.#deadLetters.size;
     return waiting === 0 && this.#inFlight.size === 0 && this.#removing.size === 0;
   }
 
-  /** Something has begun that ends by itself while there is a connection. */
-  get hasBegun(): boolean {
-    return this.#inFlight.size > 0 || this.#removing.size > 0 || this.#deadLetters.isWorking;
+  /** Something has begun that ends by itself: a dead letter in any case, an exchange while there is a connection. */
+  get isEnding(): boolean {
+    if (this.#deadLetters.isWorking) return true;
+    return this.#claim.isConnected && (this.#inFlight.size > 0 || this.#removing.size > 0);
   }
 
   /**
@@ -147,6 +144,8 @@ export class Drain implements Producer {
 
   /** The queue has marked an entry dead to make room for another one. */
   evicted({ sequence, topic }: QueueEntry): void {
+    // It is dead in the queue, and so a letter of the next publisher.
+    if (this.#stopped) return;
     const text = `The publish to ${JSON.stringify(topic)} made room for a newer one in the full queue`;
     this.#forget(sequence);
     this.#bury(sequence, mqttError('QUEUE_EVICTED', text, { delivery: 'notSent' }), true);
@@ -295,10 +294,7 @@ export class Drain implements Producer {
 
   async #readAhead(): Promise<void> {
     while (this.#ahead.length === 0 && !this.#exhausted) {
-      // Set first: what is added during the look unsets it.
-      this.#exhausted = true;
-      const found = await this.#queue.peek(this.#cursor, this.#options.window);
-      if (found.length > 0) this.#exhausted = false;
+      const found = await this.#look();
       this.#cursor = found.at(-1)?.sequence ?? this.#cursor;
       for (const entry of found) {
         const { sequence, dead } = entry;
@@ -306,6 +302,20 @@ export class Drain implements Producer {
         if (dead !== undefined) this.#bury(sequence, undefined, true);
         else this.#ahead.push(entry);
       }
+    }
+  }
+
+  async #look(): Promise<readonly QueueEntry[]> {
+    // Set first: what is added during the look unsets it.
+    this.#exhausted = true;
+    try {
+      const found = await this.#queue.peek(this.#cursor, this.#options.window);
+      if (found.length > 0) this.#exhausted = false;
+      return found;
+    } catch (error) {
+      // Nobody has seen the end of the queue.
+      this.#exhausted = false;
+      throw error;
     }
   }
 

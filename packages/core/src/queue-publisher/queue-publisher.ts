@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { Payload, WaitOptions } from '../api/common.ts';
-import type { PublisherQueue, QueueOptions, QueuePublishOptions, QueuedPublish } from '../api/queue.ts';
+import type { PublisherQueue, QueueEntry, QueueOptions, QueuePublishOptions, QueuedPublish } from '../api/queue.ts';
 import { orAborted } from '../abort.ts';
 import { type Client, producersOf } from '../client.ts';
 import { isMqttError, mqttError, StoreError } from '../errors.ts';
@@ -83,7 +83,7 @@ export class QueuePublisher implements AsyncDisposable {
   /**
    * Resolves when the queue is empty: everything that was put into it before has been delivered or is a dead letter.
    *
-   * @throws MqttError `QUEUE_CLOSED` when the publisher closes first
+   * @throws MqttError `QUEUE_CLOSED` when the publisher closes first; StoreError when the queue cannot be read
    */
   async flush(options?: WaitOptions): Promise<void> {
     const signal = resolveWaitOptions(options, 'flush');
@@ -101,8 +101,9 @@ export class QueuePublisher implements AsyncDisposable {
 
   /**
    * Takes no more messages, begins no more exchanges, and waits for those in flight while there is a connection. Without one it
-   * leaves them to session and queue at once: the next publisher of this queue goes on with them. Calling it again waits for
-   * the same.
+   * leaves them to session and queue at once: the next publisher of this queue goes on with them. A dead letter that
+   * `onDeadLetter` has in hand is waited for in any case, or the next publisher would give it again. Calling it again waits
+   * for the same.
    *
    * @param options - `signal` ends the wait: the publisher is closed, and what is in flight is left to session and queue.
    */
@@ -145,7 +146,7 @@ export class QueuePublisher implements AsyncDisposable {
       if (!existed) this.#drain.enqueued();
       return handle;
     } catch (error) {
-      throw isMqttError(error) ? error : new StoreError('The queue has failed', { cause: error, delivery: 'unknown' });
+      throw isMqttError(error) ? error : queueFailed(error, 'unknown');
     } finally {
       this.#enqueuing -= 1;
       this.#drain.progressed();
@@ -172,11 +173,19 @@ export class QueuePublisher implements AsyncDisposable {
       if (this.#closing !== undefined) throw closed();
       // Dead entries of an earlier process are in the queue and not in its size.
       if (this.#isIdle && this.#queue.size === 0) {
-        const left = await this.#queue.peek(-1, 1);
-        if (left.length === 0 && this.#isIdle) return;
+        const left = await this.#first();
+        if (left === undefined && this.#isIdle) return;
         this.#drain.wake();
       }
       await this.#drain.progress();
+    }
+  }
+
+  async #first(): Promise<QueueEntry | undefined> {
+    try {
+      return (await this.#queue.peek(-1, 1))[0];
+    } catch (error) {
+      throw isMqttError(error) ? error : queueFailed(error);
     }
   }
 
@@ -188,7 +197,7 @@ export class QueuePublisher implements AsyncDisposable {
     this.#drain.stopStarting();
     this.#drain.progressed();
     const unlisten = this.#client.on('stateChange', () => this.#drain.progressed());
-    while (!this.#hurry.signal.aborted && this.#drain.isConnected && this.#drain.hasBegun) await this.#drain.progress();
+    while (!this.#hurry.signal.aborted && this.#drain.isEnding) await this.#drain.progress();
     unlisten();
     const error = mqttError('QUEUE_CLOSED', 'The queue publisher was closed; the message stays in the queue', {
       delivery: 'pending',
@@ -209,6 +218,10 @@ function sessionOf(client: Client, queueId: string): DrainSession {
     claim: (producer) => producers.claim(queueId, producer),
     open: async () => await producers.open(),
   };
+}
+
+function queueFailed(cause: unknown, delivery?: 'unknown'): StoreError {
+  return new StoreError('The queue has failed', { cause, delivery });
 }
 
 function closed(): PlainMqttError {

@@ -97,7 +97,7 @@ export class SessionEngine {
     if (metaDamaged) this.#ownership.giveUpUnknown(now);
     else if (stored.giveUp) this.#ownership.giveUp();
     for (const packetIdentifier of stored.taken) identifiers.assign(packetIdentifier, TAKEN);
-    for (const exchange of stored.outbound) this.#outbound.restore(exchange);
+    for (const exchange of stored.outbound) this.#outbound.restore(exchange, now);
     this.#inbound.doubts = this.#ownership.doubts;
     for (const { packetIdentifier, doubts } of stored.inbound) this.#inbound.restore(packetIdentifier, doubts);
     for (const { ref, outcome } of stored.completed) this.#outbound.producers.completed(ref, outcome);

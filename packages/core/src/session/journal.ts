@@ -41,6 +41,7 @@ export class Journal {
   putOutbound(exchange: PublishExchange, first: boolean): void {
     if (!this.#persistent) return;
     if (!this.#metaStored) this.putMeta();
+    if (!first) exchange.rewritten = true;
     this.#put(outboundKey(exchange.packetIdentifier), encodeOutbound(exchange), first ? exchange : undefined);
   }
 

@@ -46,8 +46,10 @@ export class OutboundFlow {
   }
 
   /** A record of the store. They come in send order. */
-  restore(exchange: PublishExchange): void {
-    const { packetIdentifier, ref } = exchange;
+  restore(exchange: PublishExchange, now: number): void {
+    const { message, packetIdentifier, ref } = exchange;
+    // The clock may have been set back since: nothing lives longer than it was given.
+    exchange.expiresAt = Math.min(exchange.expiresAt, expiryInstant(message, now));
     this.#core.identifiers.assign(packetIdentifier, exchange);
     this.#core.identifiers.continueAfter(packetIdentifier);
     this.#sequence = Math.max(this.#sequence, exchange.sequence, exchange.pubrecSequence);
@@ -265,7 +267,7 @@ export class OutboundFlow {
   rejectFirstPut(exchange: PublishExchange, error: StoreError): void {
     if (exchange.settled || !this.#owns(exchange)) return;
     this.#leave(exchange);
-    // The loss of the session has made another record of it since.
+    // Lowered, or carried over to another session, while the first was being written.
     if (exchange.rewritten) this.#core.journal.deleteOutbound(exchange.packetIdentifier);
     this.#core.effects.count('publishesFailed');
     this.#core.effects.settlePublish(exchange, { error: withDelivery(error, 'notSent') });

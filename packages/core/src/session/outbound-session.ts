@@ -105,7 +105,6 @@ export class OutboundSession {
     const { identifiers, journal } = this.#core;
     // Never 0: at most 65,000 publishes are open, and a new session begins without any identifier taken.
     exchange.packetIdentifier = identifiers.take(exchange);
-    exchange.rewritten = true;
     journal.putOutbound(exchange, false);
     this.#flow.expiry.add(exchange);
   }

@@ -43,7 +43,7 @@ export class PublishExchange {
   everWritten = false;
   /** What PUBREC said (QoS 2). */
   result: PublishResult | undefined = undefined;
-  /** The loss of a session has given it another record since its first. */
+  /** Another record has been decided since its first: that one failing does not mean that there is none. */
   rewritten = false;
   /** How often the broker has ended a connection because of it. */
   blames = 0;

@@ -98,8 +98,10 @@ export class SessionOwnership {
     this.#inDoubt = meta.inDoubt;
     this.#doubts = meta.doubts;
     this.#holds.unknownUntil = meta.unknownUntil;
-    // Nobody saw that connection end; it did before now.
-    for (const [broker, hold] of meta.brokers) this.#holds.set(broker, { ...hold, lostAt: hold.lostAt ?? now }, now);
+    // Every one of those connections ended before now: also one whose end nobody saw, and one that ended in the future
+    // because the clock has been set back since.
+    for (const [broker, hold] of meta.brokers)
+      this.#holds.set(broker, { ...hold, lostAt: Math.min(hold.lostAt ?? now, now) }, now);
     if (meta.held) this.#state = this.#holds.mayBeHeld(meta.number, now) ? 'held' : 'stale';
   }
 

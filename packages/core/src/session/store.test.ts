@@ -125,6 +125,16 @@ describe('a first record that cannot be stored', () => {
     t.engine.rejectFirstPut(t.exchange('a'), new StoreError('full'), t.now);
     t.expect(removed('o/2'), settled('a', 'STORE_FAILED'));
   });
+
+  test('takes along the record of a message that was lowered since: it is not sent by the next process', () => {
+    const t = new Transcript({ persistent: true, qosDowngrade: true });
+    t.holdWrites = true;
+    // The first record is still being written when the broker's limits come.
+    t.publish({ topic: 'a', qos: 2 }).connect({ maximumQoS: 1 }).skip();
+    t.engine.rejectFirstPut(t.exchange('a'), new StoreError('full'), t.now);
+    t.expect(removed('o/1'), settled('a', 'STORE_FAILED', 'notSent'));
+    t.restart().resume().expectNothing();
+  });
 });
 
 describe('the next process', () => {

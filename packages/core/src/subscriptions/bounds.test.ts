@@ -267,6 +267,31 @@ test('"pause": a new connection is paused while a buffer is still full, and read
   expect(bench.port.reading).toBe(true);
 });
 
+test('"pause": a buffer that is full of messages that were put back, or of a lost session, stops reading too', async () => {
+  const bench = new Bench();
+  bench.connect();
+  const stream = bench.declare('a', { overflow: 'pause', bufferSize: 2 });
+  bench.answer();
+  const loops = [stream.batches(), stream.batches()].map((batches) => batches[Symbol.asyncIterator]());
+  for (const loop of loops) {
+    bench.publish('a');
+    bench.publish('a');
+    await loop.next();
+  }
+  expect(bench.port.reading).toBe(true);
+  for (const loop of loops) await loop.return?.();
+  expect([stream.size, bench.port.reading]).toEqual([4, false]);
+  while (stream.tryReceive() !== undefined);
+  expect(bench.port.reading).toBe(true);
+
+  for (let i = 0; i < 4; i++) bench.publish('a', { qos: 1 });
+  expect(bench.port.reading).toBe(true);
+  bench.drop();
+  bench.connect({ fate: 'lost' });
+  expect([stream.size, bench.port.reading]).toEqual([4, false]);
+  expect(stream.dropped).toBe(0);
+});
+
 test('"pause" on a connection that cannot pause is INVALID_OPTION for subscribe and ready(), now or when connected', async () => {
   const bench = new Bench();
   bench.port.canPause = false;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { MessageHandler } from '../api/receive.ts';
+import { isMqttError } from '../errors.ts';
 import type { ResolvedFilter, ResolvedSubscribeOptions } from '../options/subscribe-options.ts';
 import { LocalSubscription, type SubscriptionHost } from './local-subscription.ts';
 import type { ReceivedMessage } from './message.ts';
@@ -102,8 +103,10 @@ export class CallbackSubscription extends LocalSubscription {
 
   #failed(message: ReceivedMessage, error: unknown): void {
     this.host.port.events.emit('handlerError', { error, message });
+    // Nothing is wrong with a message whose handler wanted something of a client that is closing: it comes again.
+    const closing = this.host.work.draining && isMqttError(error) && error.code === 'CLOSED';
     // Reported first: after the refusal the broker forgets the message.
-    if (this.options.onHandlerError === 'refuse') message.ack(0x83);
+    if (this.options.onHandlerError === 'refuse' && !closing) message.ack(0x83);
     this.#finishedRun();
   }
 

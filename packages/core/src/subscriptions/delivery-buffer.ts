@@ -16,6 +16,8 @@ export class DeliveryBuffer {
   readonly #queue = new DeliveryQueue();
   /** Full, and reading has been asked to stop until it is half empty. */
   #holdsReading = false;
+  /** Nothing comes any more: what is left is no reason to stop reading. */
+  #ended = false;
 
   /** @param drop - reports a message that finds no room, and acknowledges it */
   constructor(options: ResolvedSubscribeOptions, pause: PauseControl, drop: (message: ReceivedMessage) => void) {
@@ -45,29 +47,39 @@ export class DeliveryBuffer {
 
   push(message: ReceivedMessage): void {
     this.#queue.push(message, this.#isBounded(message));
-    if (this.#options.overflow === 'pause' && !this.#holdsReading && this.#isFull()) {
-      this.#holdsReading = true;
-      this.#pause.full(this);
-    }
+    this.#holdReadingIfFull();
   }
 
   putBack(message: ReceivedMessage): void {
     this.#queue.putBack(message, this.#isBounded(message));
+    this.#holdReadingIfFull();
   }
 
   shift(): ReceivedMessage | undefined {
     const message = this.#queue.shift();
-    if (this.#holdsReading && this.#isHalfEmpty()) this.releaseReading();
+    if (this.#holdsReading && this.#isHalfEmpty()) this.#releaseReading();
     return message;
   }
 
   /** The session is gone: nobody waits for the acknowledgement of what is here. */
   handleSessionLost(): void {
     this.#queue.boundAll();
+    this.#holdReadingIfFull();
   }
 
   /** Nothing comes any more. */
-  releaseReading(): void {
+  end(): void {
+    this.#ended = true;
+    this.#releaseReading();
+  }
+
+  #holdReadingIfFull(): void {
+    if (this.#options.overflow !== 'pause' || this.#holdsReading || this.#ended || !this.#isFull()) return;
+    this.#holdsReading = true;
+    this.#pause.full(this);
+  }
+
+  #releaseReading(): void {
     if (!this.#holdsReading) return;
     this.#holdsReading = false;
     this.#pause.relieved(this);

@@ -54,6 +54,25 @@ test('drain: gives nothing more out and waits for the running handler; what wait
   expect(bench.port.acks).toHaveLength(1);
 });
 
+test('drain: a handler that fails because the client is closing refuses nothing: its message comes again', async () => {
+  const bench = new Bench();
+  bench.connect();
+  const fail: ((error: Error) => void)[] = [];
+  const handler = (): Promise<void> =>
+    new Promise((_resolve, reject) => {
+      fail.push(reject);
+    });
+  bench.declareCallback('a', handler, { qos: 1, concurrency: 2 });
+  bench.publish('a', { qos: 1, payload: 'its own' });
+  bench.publish('a', { qos: 1, payload: 'closing' });
+  const drained = bench.registry.drain();
+  fail[0]?.(new Error('its own'));
+  fail[1]?.(mqttError('CLOSED', 'The client is closed'));
+  await drained;
+  expect(texts(bench.port.handlerErrors.map(({ message }) => message))).toEqual(['its own', 'closing']);
+  expect(bench.port.acks).toEqual([{ packetIdentifier: 1, reasonCode: 0x83 }]);
+});
+
 test('drain: waits for the message a loop has in hand, QoS 0 too; the loop then ends with the client', async () => {
   const bench = new Bench();
   bench.connect();
@@ -190,6 +209,19 @@ test('nothing is left behind: no timer, also after stalls and held messages', ()
   expect(bench.port.clock.pending).toBeGreaterThan(0);
   bench.registry.end(undefined);
   expect(bench.port.clock.pending).toBe(0);
+});
+
+test('wrong options reject, begin nothing, and leave no promise behind that nobody hears', async () => {
+  const bench = new Bench();
+  bench.connect();
+  const stream = bench.declare('a');
+  for (const options of [{ timeoutMs: 5 } as object, { signal: 5 as unknown as AbortSignal }]) {
+    await expect(stream.ready(options)).rejects.toMatchObject({ code: 'INVALID_OPTION' });
+    await expect(stream.unsubscribe(options)).rejects.toMatchObject({ code: 'INVALID_OPTION' });
+  }
+  expect(stream.closed).toBe(false);
+  // A wait for the grant that nobody has would reject unheard, which fails the test.
+  bench.registry.end(undefined);
 });
 
 // dispose -------------------------------------------------------------------------------------------------------------------

@@ -94,12 +94,14 @@ export abstract class LocalSubscription implements SubscriptionHandle, MessageOw
     return this.#error;
   }
 
-  ready(options?: WaitOptions): Promise<void> {
-    return orAborted(this.host.brokerWait(this.grants.wait()), resolveWaitOptions(options));
+  async ready(options?: WaitOptions): Promise<void> {
+    const signal = resolveWaitOptions(options);
+    return orAborted(this.host.brokerWait(this.grants.wait()), signal);
   }
 
-  unsubscribe(options?: WaitOptions): Promise<void> {
-    return orAborted((this.#unsubscribing ??= this.host.unsubscribe(this)), resolveWaitOptions(options));
+  async unsubscribe(options?: WaitOptions): Promise<void> {
+    const signal = resolveWaitOptions(options);
+    return orAborted((this.#unsubscribing ??= this.host.unsubscribe(this)), signal);
   }
 
   /** Ends it like `unsubscribe()`, but never waits for a connection. */
@@ -248,7 +250,7 @@ export abstract class LocalSubscription implements SubscriptionHandle, MessageOw
     if (this.#life !== 'open') return false;
     this.#life = life;
     this.#error = error;
-    this.buffer.releaseReading();
+    this.buffer.end();
     this.grants.settle(error ?? mqttError('CLOSED', 'The subscription ended before the broker had granted it'));
     return true;
   }

@@ -130,6 +130,7 @@ class World {
   }
 
   async rest(): Promise<void> {
+    await turn();
     this.reconnect();
     for (let i = 0; this.#open.length > 0; i++) {
       if (i > 1000) throw new Error('requests without end');

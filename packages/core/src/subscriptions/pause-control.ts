@@ -46,12 +46,11 @@ export class PauseControl {
     if (this.#brokerWaits === 0) this.#apply();
   }
 
-  /** A new connection reads. */
   handleConnected(): void {
-    this.#paused = false;
     this.#apply();
   }
 
+  /** A new connection reads. */
   handleConnectionLost(): void {
     this.#paused = false;
   }

@@ -323,6 +323,39 @@ test('V-055 T-193: a SUBSCRIBE open at a resumed drop is the engine’s to send 
   await expect(subscribing).resolves.toBeDefined();
 });
 
+test('a SUBSCRIBE that is sent again behind a newer, answered one of its filter is followed by that one: the newest wins', async () => {
+  const bench = new Bench();
+  bench.connect();
+  const older = bench.declare(['a', 'b']);
+  const resent = bench.request();
+  const newer = bench.declare('a', { qos: 1 });
+  // SUBACKs have no order.
+  bench.answer();
+  bench.drop();
+  bench.connect({ fate: 'resumed' });
+  expect(asked(bench)).toEqual(['subscribe a b', 'subscribe a', 'subscribe a']);
+  const again = bench.request();
+  expect(again.subscriptionIdentifier).toBe(bench.request(1).subscriptionIdentifier);
+  expect(again.filters).toMatchObject([{ qos: 1, retainHandling: 1 }]);
+  bench.answer(undefined, resent);
+  bench.answer();
+  bench.publish('a', { properties: { subscriptionIdentifiers: [again.subscriptionIdentifier ?? 0] } });
+  expect([older.size, newer.size]).toEqual([1, 1]);
+});
+
+test('so is an UNSUBSCRIBE that is sent again behind a newer, answered SUBSCRIBE', async () => {
+  const bench = new Bench();
+  bench.connect();
+  const left = bench.declare('a');
+  bench.answer();
+  void left.unsubscribe().catch(() => undefined);
+  bench.declare('a', { qos: 1 });
+  bench.answer();
+  bench.drop();
+  bench.connect({ fate: 'resumed' });
+  expect(asked(bench)).toEqual(['subscribe a', 'unsubscribe a', 'subscribe a', 'subscribe a']);
+});
+
 test('V-055 T-192: a SUBSCRIBE open when the session is lost is asked anew, with the same suspicion', async () => {
   const bench = new Bench();
   bench.connect();
@@ -414,6 +447,26 @@ test('an aborted subscribe whose filter somebody else holds is not unsubscribed'
   bench.answer();
   expect(asked(bench)).toEqual(['subscribe a', 'subscribe a']);
   expect(other.closed).toBe(false);
+});
+
+test('granted to an aborted subscribe, and refused to the one who holds it in the first of two packets: given back', async () => {
+  const bench = new Bench();
+  bench.connect();
+  bench.declare('b');
+  bench.answer();
+  // Two packets, since b has another holder; their outcome is one.
+  const holder = bench.declare(['a', 'b', 'c']);
+  const [first, second] = [bench.request(1), bench.request()];
+  const abort = new AbortController();
+  const subscribing = bench.subscribe('a', { signal: abort.signal });
+  abort.abort();
+  await expect(subscribing).rejects.toThrow();
+  bench.answer();
+  bench.answer([0x87, 0], first);
+  expect(asked(bench)).not.toContain('unsubscribe a');
+  bench.answer(undefined, second);
+  expect(holder.results.map(({ reasonCode }) => reasonCode)).toEqual([0x87, 0, 0]);
+  expect(asked(bench).at(-1)).toBe('unsubscribe a');
 });
 
 test('an aborted subscribe that was never sent is taken back', async () => {

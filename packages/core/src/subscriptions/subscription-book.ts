@@ -70,10 +70,11 @@ export class SubscriptionBook {
     this.forgetIfDone(call);
   }
 
-  leave(subscription: LocalSubscription, filter: string): void {
+  leave(subscription: LocalSubscription, filter: string): BrokerSubscription | undefined {
     const target = this.#targets.get(filter);
     if (target !== undefined) this.#leave(subscription, target);
     this.#routes.changed();
+    return target;
   }
 
   /** An UNSUBSCRIBE follows for each. */
@@ -94,6 +95,12 @@ export class SubscriptionBook {
 
   doubtGrants(): void {
     for (const target of this.#targets.values()) for (const asked of target.asked) asked.granted = false;
+  }
+
+  /** An older request for the filter may stand in its place: unless it is open itself, it is to be asked for again. */
+  doubtNewest(filter: string): void {
+    const owner = this.#targets.get(filter)?.owner;
+    if (owner?.open === false) owner.granted = false;
   }
 
   /** The broker knows nothing of it any more. What is held stays. */

@@ -88,7 +88,9 @@ export class SubscriptionRequests {
 
   /** `subscription` holds `filter` no more: the broker has refused it. */
   leave(subscription: LocalSubscription, filter: string): void {
-    this.#book.leave(subscription, filter);
+    const target = this.#book.leave(subscription, filter);
+    // Somebody who has given up since may have been granted it.
+    if (target !== undefined) this.#giveBack([target]);
   }
 
   // The broker --------------------------------------------------------------------------------------------------------------
@@ -119,8 +121,10 @@ export class SubscriptionRequests {
   /** After the engine has sent what was open again, if the session was resumed. */
   handleConnected({ fate, inDoubt, info }: SessionStart): void {
     this.#broker = info;
-    if (fate === 'resumed') this.#unsubscribing.handleResumed(info);
-    else this.#forgetSession();
+    if (fate === 'resumed') {
+      this.#doubtOvertaken();
+      this.#unsubscribing.handleResumed(info);
+    } else this.#forgetSession();
     if (inDoubt) this.#doubtGrants();
     for (const call of this.#book.calls) {
       const asked = call.asked.filter((each) => isOwner(each) && !each.open && !each.granted);
@@ -250,6 +254,12 @@ export class SubscriptionRequests {
     this.#book.doubtGrants();
     // What the engine has sent again now stands for all who hold the filter.
     for (const open of this.#open.values()) open.audience = 'holders';
+  }
+
+  /** What the engine has sent again stands behind what was answered before it, and has undone that where the filter is the same. */
+  #doubtOvertaken(): void {
+    for (const filter of this.#unsubscribing.openFilters()) this.#book.doubtNewest(filter);
+    for (const { asked } of this.#open.values()) for (const { target } of asked) this.#book.doubtNewest(target.filter);
   }
 
   #forgetSession(): void {

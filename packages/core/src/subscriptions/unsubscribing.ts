@@ -64,6 +64,10 @@ export class Unsubscribing {
     return true;
   }
 
+  openFilters(): readonly string[] {
+    return [...this.#open.values()].flatMap(({ filters }) => filters);
+  }
+
   handleResumed(broker: ConnackInfo): void {
     const filters = [...this.#owed];
     this.#owed.clear();

@@ -88,6 +88,8 @@ async function prepareCredentials(
   const connect: ConnectCredentials = { username, password, userProperties: options.userProperties };
   const hook = options.prepareConnect;
   if (hook === undefined) return resolveCredentials(connect);
+  // For this CONNECT only: what the hook does to these bytes must not be in the next one.
+  if (password instanceof Uint8Array) connect.password = new Uint8Array(password);
   signal.throwIfAborted();
   try {
     const context = { signal, attempt, broker: new URL(broker.url) };

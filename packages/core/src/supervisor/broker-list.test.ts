@@ -79,3 +79,11 @@ test("setBrokers is the application's word: it replaces list, move and detour (T
   brokers.replace([target('c'), target('d')]);
   expect(attempts(brokers, 3)).toEqual(['c', 'd', 'c']);
 });
+
+test('setBrokers during an attempt: its failure passes over nobody in the new list (T-163)', () => {
+  const brokers = list('old');
+  brokers.take();
+  brokers.replace([target('a'), target('b')]);
+  brokers.failed();
+  expect(attempts(brokers, 3)).toEqual(['a', 'b', 'a']);
+});

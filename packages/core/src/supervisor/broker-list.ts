@@ -99,6 +99,8 @@ export class BrokerList {
     this.#moved = undefined;
     this.#justMoved = false;
     this.#detour = undefined;
+    // An attempt under way is nobody's turn in this list: its failure must not pass over the first one.
+    this.#onDetour = true;
     this.#index = 0;
     this.#redirectedAttempts = 0;
   }

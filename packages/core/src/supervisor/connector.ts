@@ -157,7 +157,21 @@ export class Connector {
       if (plan.clientId !== '' && engine.asksForIdentifier(key)) return this.#attempt(life, broker, attempt);
       throw error;
     }
-    return this.#bind(life, broker, result);
+    try {
+      return this.#bind(life, broker, result);
+    } catch (error) {
+      await this.#whenClosed(life, result.link);
+      throw error;
+    }
+  }
+
+  /** What the session has refused is being closed: whoever is told of it finds nothing left behind. */
+  async #whenClosed(life: Life, link: Link): Promise<void> {
+    try {
+      await orAborted(link.disconnect({ type: 'disconnect', reasonCode: 0x00 }), life.signal);
+    } catch (reason) {
+      link.destroy(mqttError('CLOSED', 'The attempt to connect was aborted', { cause: reason }));
+    }
   }
 
   /** A default that this transport cannot keep is refused, never quietly replaced. */

@@ -5,6 +5,7 @@
 import { type Clock, systemClock } from '../clock.ts';
 import { tcpDial } from '#tcp';
 import type { Dial } from '../api/transport.ts';
+import type { Counters } from '../stats.ts';
 
 /** The collaborators of one client that are neither options nor connections. */
 export interface Environment {
@@ -15,6 +16,8 @@ export interface Environment {
   readonly dial: Dial;
   /** Where a failure goes that has neither a listener nor a logger. */
   readonly reportUnheard: (message: string, details: unknown) => void;
+  /** Where a client counts that is a part of another one. */
+  readonly counters?: Counters;
 }
 
 export const systemEnvironment: Environment = {

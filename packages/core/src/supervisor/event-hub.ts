@@ -76,7 +76,9 @@ export class EventHub {
 
   #deliver<E extends EventName>(event: E, payload: Payload<E>): void {
     const listeners = this.#listeners?.get(event) ?? [];
-    if (listeners.length === 0 && FAILURES.has(event)) this.#reportFailure(event, payload[0]);
+    // A stall is raised and logged: it builds up, and whoever reads the log later did not hear the event.
+    const log = listeners.length === 0 ? FAILURES.has(event) : event === 'ackStalled' && this.#logger !== undefined;
+    if (log) this.#reportFailure(event, payload[0]);
     for (const listener of listeners) {
       if (listener.active) this.#call(event, listener, payload);
     }

@@ -12,6 +12,7 @@ import type { Link } from '../connection/link.ts';
 import { PAYLOAD_BY_REFERENCE_FROM } from '../connection/outbox.ts';
 import { type AnyMqttError, MqttError, mqttError, unavailable, withDelivery } from '../errors.ts';
 import type { ResolvedClientOptions } from '../options/client-options.ts';
+import { invalidOption } from '../options/check.ts';
 import { resolvePublish } from '../options/publish-options.ts';
 import type { OutboundMessage, ProducerRef, PublishExchange, PublishOutcome } from '../session/effects.ts';
 import type { SessionEngine } from '../session/engine.ts';
@@ -70,6 +71,9 @@ export class Publishing {
   /** QoS 0 without a promise. @throws MqttError for invalid arguments only */
   tryPublish(topic: string, payload: Payload, options?: Omit<PublishOptions, 'qos' | 'signal'>): boolean {
     const properties = resolvePublish(topic, payload, options);
+    const { qos = 0 }: PublishOptions = options ?? {};
+    // Not in the type; a program without types would take it for accepted, and it is at most once.
+    if (qos > 0) throw invalidOption(`tryPublish() is for QoS 0; publish() takes qos ${qos}`);
     const { state, link, host } = this.#context;
     if (state !== 'connected' || link === undefined || !link.hasRoom || host.engine === undefined) return false;
     const message = outboundMessage(topic, this.#bytesOfQoS0(payload), 0, options?.retain, properties);
@@ -155,6 +159,7 @@ export class Publishing {
     const message = outboundMessage(topic, bytes, 0, options?.retain, properties);
     const exchange = engine.publish(message, this.#nowFor(properties));
     const sent = exchange && this.#wait(exchange, options?.signal);
+    if (exchange && properties?.messageExpiryInterval !== undefined) this.#context.host.rearm();
     if (this.#options.publishMode === 'fireAndForget') return sent ?? SENT_PROMISE;
     return this.#whenFlushed(sent, options?.signal);
   }
@@ -267,7 +272,11 @@ export class Publishing {
   /** What the state of the client says to a publish (reliability.md, "Publishing by state"). */
   refusal(qos: number): AnyMqttError | undefined {
     const { state } = this.#context;
-    if (state === 'connected') return undefined;
+    if (state === 'connected') {
+      // One that is being ended sends nothing more; for what waits in the session there is the next.
+      if (qos > 0 || !this.#context.link?.closed) return undefined;
+      return mqttError('NOT_CONNECTED', 'The connection is being closed', { delivery: 'notSent' });
+    }
     const reconnects = state === 'connecting' || state === 'reconnecting';
     if (reconnects && qos > 0 && this.#options.offlinePublish === 'queue') return undefined;
     return unavailable(state, { delivery: 'notSent' });

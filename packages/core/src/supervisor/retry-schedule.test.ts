@@ -76,3 +76,15 @@ test.each([Number.NaN, -1, Infinity])(
     expect(schedule({ reconnect: () => delay }).next(false)).toBe(30_000);
   },
 );
+
+test('a backoff that throws gets that delay too, and is logged', () => {
+  const logged: unknown[] = [];
+  const ignore = (): void => undefined;
+  const logger = { debug: ignore, info: ignore, warn: ignore, error: (...line: unknown[]) => logged.push(line) };
+  const error = new Error('no such attempt');
+  const reconnect = (): number => {
+    throw error;
+  };
+  expect(schedule({ reconnect, logger }).next(false)).toBe(30_000);
+  expect(logged).toEqual([['mqtt: reconnect failed', { error }]]);
+});

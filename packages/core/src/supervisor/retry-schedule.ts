@@ -3,6 +3,7 @@
 // When the next attempt is due, and whether there is one. The count starts over only after a connection has outlived the delay
 // before it: a broker that accepts and then drops must not be called in a tight loop.
 
+import type { Logger } from '../api/logger.ts';
 import type { Backoff } from '../api/options.ts';
 import type { AnyMqttError } from '../errors.ts';
 import type { ShouldReconnect } from '../options/client-options.ts';
@@ -10,7 +11,7 @@ import type { ShouldReconnect } from '../options/client-options.ts';
 /** Attempt number that stands for "as late as this backoff ever gets": doubling from a millisecond passes any cap by then. */
 const LATE_ATTEMPT = 64;
 
-/** What an application's backoff gave is not a delay: neither "at once" nor "never" would be safe. */
+/** What an application's backoff gave is not a delay, or it threw: neither "at once" nor "never" would be safe. */
 const FALLBACK_DELAY_MS = 30_000;
 
 /** Another attempt would end the same way, whatever the network does. */
@@ -25,6 +26,7 @@ export interface RetrySettings {
   readonly reconnect: Backoff | false;
   readonly maximumReconnectAttempts: number;
   readonly shouldReconnect: ShouldReconnect;
+  readonly logger?: Logger | undefined;
 }
 
 export class RetrySchedule {
@@ -68,10 +70,19 @@ export class RetrySchedule {
   /** Begins the next attempt; returns how long to wait for it. After a takeover (0x8E) that is as long as the backoff ever gets. */
   next(afterTakeover: boolean): number {
     this.#attempts += 1;
-    const { reconnect } = this.#settings;
-    const delayMs =
-      reconnect === false ? 0 : reconnect(afterTakeover ? Math.max(LATE_ATTEMPT, this.#attempts) : this.#attempts);
+    const delayMs = this.#backoff(afterTakeover ? Math.max(LATE_ATTEMPT, this.#attempts) : this.#attempts);
     this.#delayMs = Number.isFinite(delayMs) && delayMs >= 0 ? delayMs : FALLBACK_DELAY_MS;
     return this.#delayMs;
+  }
+
+  #backoff(attempt: number): number {
+    const { reconnect, logger } = this.#settings;
+    if (reconnect === false) return 0;
+    try {
+      return reconnect(attempt);
+    } catch (error) {
+      logger?.error('mqtt: reconnect failed', { error });
+      return Number.NaN;
+    }
   }
 }

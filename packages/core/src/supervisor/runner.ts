@@ -107,7 +107,8 @@ export class SessionRunner implements SessionEffects {
 
   send(packet: Packet, exchange?: PublishExchange): boolean {
     const link = this.#link;
-    if (link === undefined) return false;
+    // One that is being ended takes nothing more: what goes there is not written.
+    if (link === undefined || link.closed) return false;
     if (this.#staged === undefined && this.#committing === undefined) {
       exchange?.markWritten();
       return link.send(packet);
@@ -208,7 +209,7 @@ export class SessionRunner implements SessionEffects {
 
   #releasePacket(link: Link, packet: Packet, exchange: PublishExchange | undefined, bytes: number): void {
     this.#heldBytes -= bytes;
-    if (link !== this.#link || exchange?.settled) return;
+    if (link !== this.#link || link.closed || exchange?.settled) return;
     exchange?.markWritten();
     link.send(packet);
   }

@@ -40,6 +40,8 @@ export interface SupervisorParts {
   readonly registry: SubscriptionRegistry;
   readonly publishing: Publishing;
   connected(broker: BrokerAddress, clientId: string): void;
+  /** Lets finish what is under way beside the client's own connection. */
+  drain(options: Pick<DisconnectOptions, 'drainTimeoutMs' | 'signal'>): Promise<void>;
   /** The client has ended, by itself or by `disconnect()`: what waits for a message elsewhere ends too. Never rejects. */
   ended(error: AnyMqttError): Promise<void>;
 }
@@ -55,6 +57,8 @@ export class Supervisor implements LinkHandlers {
   #info: ConnackInfo | undefined;
   #broker: BrokerAddress | undefined;
   #closing: Promise<void> | undefined;
+  /** The end of a connection whose store failed. */
+  #failing: Promise<void> | undefined;
   /** Ends a drain: nothing it waits for can come any more. */
   #onLinkLost: (() => void) | undefined;
   /** Session this object has held subscriptions in since its last `connect()`: any other is resumed as a stranger. */
@@ -99,7 +103,7 @@ export class Supervisor implements LinkHandlers {
       const recorded = this.#parts.host.runner.committed();
       if (recorded !== undefined) await orAborted(recorded, life.signal);
       if (life.stopped) throw life.signal.reason;
-      life.rest();
+      this.#rest(life);
       return info;
     } catch (error) {
       const reason: unknown = life.stopped ? life.signal.reason : error;
@@ -134,10 +138,7 @@ export class Supervisor implements LinkHandlers {
     if (this.#state === 'idle' || this.#state === 'closed') {
       return this.#endWaits(undefined);
     }
-    this.#closing ??= this.#close(resolved).finally(() => {
-      this.#closing = undefined;
-    });
-    return orAborted(this.#closing, resolved.signal);
+    return orAborted(this.#closing ?? this.#whileClosing(() => this.#close(resolved)), resolved.signal);
   }
 
   // -- Connecting --------------------------------------------------------------------------------------------------------
@@ -270,11 +271,16 @@ export class Supervisor implements LinkHandlers {
     }
     this.#setState('reconnecting');
     this.#connector.retry(life, end.error).then(
-      () => life.rest(),
+      () => this.#rest(life),
       (error: unknown) => {
         if (!life.stopped) this.#finish(life, attemptError(error));
       },
     );
+  }
+
+  /** Not when the connection that was waited for is gone again: then the next wait has begun, and must hear of the end. */
+  #rest(life: Life): void {
+    if (this.#link !== undefined) life.rest();
   }
 
   #serverDisconnected({ reasonCode, properties = {} }: DisconnectPacket): void {
@@ -299,7 +305,9 @@ export class Supervisor implements LinkHandlers {
   crashed(error: StoreError): void {
     this.#parts.events.emit('storeError', error);
     const life = this.#life;
-    this.#link?.fail(0x80, error);
+    const link = this.#link;
+    link?.fail(0x80, error);
+    this.#failing = link?.disconnect({ type: 'disconnect', reasonCode: 0x80 });
     this.#link = undefined;
     if (life !== undefined && !life.stopped && this.#closing === undefined) this.#finish(life, error);
   }
@@ -310,12 +318,27 @@ export class Supervisor implements LinkHandlers {
     life.stop(error);
     this.#life = undefined;
     this.#parts.options.logger?.error('mqtt: closed', { error });
-    void this.#endWaits(error);
     this.#setState('closed');
+    void this.#whileClosing(() => this.#endWaits(error));
     this.#parts.events.emit('close', { error });
   }
 
   // -- Closing -----------------------------------------------------------------------------------------------------------
+
+  /** Known before it begins: what ends raises `drop` at once, and its listeners may call disconnect() and connect(). */
+  #whileClosing(close: () => Promise<void>): Promise<void> {
+    let begin: (closed: Promise<void>) => void = () => undefined;
+    const closing = new Promise<void>((resolve) => {
+      begin = resolve;
+    });
+    this.#closing = closing;
+    begin(
+      close().finally(() => {
+        if (this.#closing === closing) this.#closing = undefined;
+      }),
+    );
+    return closing;
+  }
 
   async #close(options: ResolvedDisconnectOptions): Promise<void> {
     const { host, events } = this.#parts;
@@ -335,7 +358,7 @@ export class Supervisor implements LinkHandlers {
     host.runner.unbind();
     if (!endsSession) host.engine?.handleDisconnected(host.now(), link ? expiry : undefined);
     host.rest();
-    await link?.disconnect(disconnectPacket(options));
+    await (link?.disconnect(disconnectPacket(options)) ?? this.#failing);
     await this.#recorded();
     await ended;
     this.#setState('closed');
@@ -363,7 +386,8 @@ export class Supervisor implements LinkHandlers {
     const forget = onAbort(signal, end);
     this.#onLinkLost = end;
     try {
-      const done = Promise.all([registry.drain(), publishing.whenIdle()]);
+      const beside = this.#parts.drain({ drainTimeoutMs, signal: over.signal });
+      const done = Promise.all([registry.drain(), publishing.whenIdle(), beside]);
       await Promise.race([orAborted(done, over.signal), sleep(environment.clock, drainTimeoutMs, over.signal)]);
     } catch {
       // The connection was lost or the caller has aborted: there is nothing more to wait for.
@@ -384,7 +408,7 @@ export class Supervisor implements LinkHandlers {
     host.rest();
     const closed = mqttError('CLOSED', 'The client was closed', error && { cause: error });
     this.#rejectWaiters(closed);
-    return this.#parts.ended(closed);
+    return Promise.all([this.#parts.ended(closed), this.#failing]).then(() => undefined);
   }
 
   #rejectWaiters(reason: unknown): void {

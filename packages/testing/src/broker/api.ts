@@ -203,7 +203,8 @@ export interface Broker extends AsyncDisposable {
   ): void;
   /**
    * Sends DISCONNECT and closes the connection of a client; its session stays as its expiry says, its will is sent.
-   * Redirects with 0x9C or 0x9D and a `serverReference`. A client that is not connected is left alone.
+   * Redirects with 0x9C or 0x9D and a `serverReference`, by default that of `connackProperties`. A client that is not
+   * connected is left alone.
    *
    * @param reasonCode - one a server may send. Default 0x98 (Administrative action)
    * @throws TestingError `INVALID_OPTION` if no DISCONNECT of a server may carry it

@@ -92,6 +92,9 @@ export class EmbeddedBroker implements Broker {
     if (qos !== 0 && qos !== 1 && qos !== 2) throw invalidOption(`qos has to be 0, 1 or 2, not ${String(qos)}`);
     const { clock, limits } = this.#state.settings;
     if (retain && !limits.retainAvailable) throw invalidOption('retain: this broker has no retained messages');
+    if (typeof payload !== 'string' && !(payload instanceof Uint8Array)) {
+      throw invalidOption(`payload has to be a string or a Uint8Array, not ${typeof payload}`);
+    }
     const properties = messageProperties(options);
     const message = {
       topicName: topic,
@@ -125,8 +128,11 @@ export class EmbeddedBroker implements Broker {
       throw invalidOption(`reasonCode 0x${reasonCode.toString(16)} is none a server may put in a DISCONNECT`);
     }
     assertKnownKeys('disconnect', options, ['reasonString', 'serverReference', 'userProperties']);
-    assertLegal('disconnect', disconnectPacket(reasonCode, options));
-    this.#state.sessions.get(clientId)?.channel?.disconnect(reasonCode, options);
+    const redirects = reasonCode === ReasonCode.UseAnotherServer || reasonCode === ReasonCode.ServerMoved;
+    const { serverReference = redirects ? this.#state.settings.connack.serverReference : undefined } = options;
+    const given = { ...options, serverReference };
+    assertLegal('disconnect', disconnectPacket(reasonCode, given));
+    this.#state.sessions.get(clientId)?.channel?.disconnect(reasonCode, given);
   }
 
   dropConnections(): void {

@@ -87,6 +87,9 @@ export function resolveSettings(options: BrokerOptions): Settings {
       throw invalidOption(`${name} has to be a function, not ${typeof options[name]}`);
     }
   }
+  if (options.host !== undefined && typeof options.host !== 'string') {
+    throw invalidOption(`host has to be a string, not ${typeof options.host}`);
+  }
   assertInteger('port', options.port, 0, 0xffff);
   assertInteger('webSocketPort', options.webSocketPort, 0, 0xffff);
   assertInteger('connectTimeoutMs', options.connectTimeoutMs, 1, 2 ** 31 - 1);

@@ -6,24 +6,24 @@ import { connect, createServer } from 'node:tls';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import { expect, test } from 'vitest';
 import { createAuthority } from './certificates.ts';
-import type { IssueOptions } from './certificates.ts';
+import type { CertificateAuthority, CertificateRequest } from './certificates.ts';
 
 const server = { commonName: 'server', names: ['localhost', '127.0.0.1'] };
 
 /** One handshake on loopback. Resolves to the common name of the client as the server saw it. */
 async function handshake(
-  serverOptions: IssueOptions,
-  clientOptions: (authority: ReturnType<typeof createAuthority>) => ConnectionOptions,
+  serverOptions: CertificateRequest,
+  clientOptions: (authority: CertificateAuthority) => ConnectionOptions | Promise<ConnectionOptions>,
 ): Promise<string | undefined> {
-  const authority = createAuthority();
-  const issued = authority.issue(serverOptions);
+  const authority = await createAuthority();
+  const issued = await authority.issue(serverOptions);
   const listener = createServer({ ...issued, ca: authority.ca, requestCert: true, rejectUnauthorized: false });
   listener.listen(0, '127.0.0.1');
   await once(listener, 'listening');
   // A TCP listener has an address object.
   const { port } = listener.address() as AddressInfo;
   const accepted = once(listener, 'secureConnection') as Promise<[TLSSocket]>;
-  const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', ...clientOptions(authority) });
+  const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', ...(await clientOptions(authority)) });
   try {
     await once(socket, 'secureConnect');
     const [peer] = await accepted;
@@ -36,10 +36,10 @@ async function handshake(
   }
 }
 
-test('OpenSSL reads every field', () => {
-  const authority = createAuthority('an authority');
+test('OpenSSL reads every field', async () => {
+  const authority = await createAuthority('an authority');
   const ca = new X509Certificate(authority.ca);
-  const issued = new X509Certificate(authority.issue(server).cert);
+  const issued = new X509Certificate((await authority.issue(server)).cert);
   expect(ca.ca).toBe(true);
   expect(ca.subject).toBe('CN=an authority');
   expect(issued.ca).toBe(false);
@@ -51,15 +51,15 @@ test('OpenSSL reads every field', () => {
 });
 
 test('server and client verify each other over TLS', async () => {
-  const seen = await handshake(server, (authority) => ({
+  const seen = await handshake(server, async (authority) => ({
     ca: authority.ca,
-    ...authority.issue({ commonName: 'device-1' }),
+    ...(await authority.issue({ commonName: 'device-1' })),
   }));
   expect(seen).toBe('device-1');
 });
 
 test('another authority is not trusted', async () => {
-  const attempt = handshake(server, () => ({ ca: createAuthority().ca }));
+  const attempt = handshake(server, async () => ({ ca: (await createAuthority()).ca }));
   await expect(attempt).rejects.toMatchObject({
     code: expect.stringMatching(/UNABLE_TO_VERIFY|SELF_SIGNED|SIGNATURE/),
   });

@@ -10,7 +10,7 @@ const MEMORY = '/dev/shm';
 
 /** A new directory that is removed when the test is over. */
 export function temporaryDirectory(parent: string = tmpdir()): string {
-  const directory = mkdtempSync(join(parent, 'mqttv5-store-sqlite-'));
+  const directory = mkdtempSync(join(parent, 'mqttv5-test-'));
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
   return directory;
 }
