@@ -176,7 +176,7 @@ export function reasonCodeName(code: number, packet?: PacketType): string {
   return SUCCESSES.get(code) ?? FAILURES[code - 0x80] ?? `Unknown reason code ${hexByte(code)}`;
 }
 
-/** A byte as the standard writes it: `0x0a`. */
+/** A byte as the standard writes it: `0x0a`. @internal */
 export function hexByte(value: number): string {
   return `0x${value.toString(16).padStart(2, '0')}`;
 }

@@ -66,18 +66,18 @@ export function topicMatches(topicFilter: string, topicName: string): boolean {
   }
 }
 
-/** Whether the filter asks for a Shared Subscription. */
+/** Whether the filter asks for a Shared Subscription. @internal */
 export function isSharedFilter(topicFilter: string): boolean {
   return topicFilter.startsWith(SHARE);
 }
 
-/** @throws WireError 0x82 for a Topic Name (already known to be a legal string) that is empty or has a wildcard */
+/** @throws WireError 0x82 for a Topic Name (already known to be a legal string) that is empty or has a wildcard @internal */
 export function checkTopicName(topicName: string, field: string): void {
   if (topicName === '') throw protocolError(`${field} is empty`); // [MQTT-4.7.3-1]
   if (hasWildcard(topicName)) throw protocolError(`${field} contains a wildcard`); // [MQTT-4.7.0-1]
 }
 
-/** @throws WireError 0x82 for a Topic Filter (already known to be a legal string) that breaks §4.7 or §4.8.2 */
+/** @throws WireError 0x82 for a Topic Filter (already known to be a legal string) that breaks §4.7 or §4.8.2 @internal */
 export function checkTopicFilter(topicFilter: string): void {
   if (!isValidTopicFilter(topicFilter)) throw protocolError(`Topic Filter ${JSON.stringify(topicFilter)} is not valid`);
 }

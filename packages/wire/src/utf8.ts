@@ -6,12 +6,14 @@
 
 import { malformed } from './wire-error.ts';
 
-/** The length prefix has two bytes. */
+/** The length prefix has two bytes. @internal */
 export const MAXIMUM_STRING_BYTES = 0xffff;
 
-/** Result of {@link scanUtf8}. */
+/** Result of {@link scanUtf8}. @internal */
 export const INVALID = 0;
+/** @internal */
 export const ASCII = 1;
+/** @internal */
 export const MULTIBYTE = 2;
 
 /** Strings up to here are written by a loop; longer ones by `TextEncoder`, whose call costs about that much. */
@@ -29,6 +31,7 @@ const encoder = new TextEncoder();
  * Checks `bytes[start, end)` as a UTF-8 Encoded String: shortest forms only, no surrogates [MQTT-1.5.4-1], nothing above
  * U+10FFFF, no U+0000 [MQTT-1.5.4-2]. Control characters and noncharacters pass: refusing them would let any publisher
  * cut a subscriber off (§5.4.9).
+ * @internal
  */
 export function scanUtf8(bytes: Uint8Array, start: number, end: number): number {
   for (let i = start; i < end; i++) {
@@ -42,6 +45,7 @@ export function scanUtf8(bytes: Uint8Array, start: number, end: number): number 
 /**
  * {@link scanUtf8} four bytes at a time; `words` views the same bytes. For strings checked and not read, where the scan
  * is all there is to pay.
+ * @internal
  */
 export function scanWords(bytes: Uint8Array, words: DataView, start: number, end: number): number {
   const last = end - 4;
@@ -86,7 +90,7 @@ function scanMultibyte(bytes: Uint8Array, start: number, end: number): number {
   return MULTIBYTE;
 }
 
-/** The text of bytes that {@link scanUtf8} has found to be `kind`. */
+/** The text of bytes that {@link scanUtf8} has found to be `kind`. @internal */
 export function decodeUtf8(bytes: Uint8Array, start: number, end: number, kind: number): string {
   if (start === end) return '';
   if (kind === ASCII && latin1Slice !== undefined) return latin1Slice.call(bytes, start, end);
@@ -128,6 +132,7 @@ function multibyteLength(value: string, start: number): number {
 /**
  * Bytes of `value` as a UTF-8 Encoded String, without the length prefix.
  * @throws WireError 0x81 for what may not be on the wire: a lone surrogate, U+0000, more than 65,535 bytes
+ * @internal
  */
 export function measureString(value: unknown, field: string): number {
   if (typeof value !== 'string') throw malformed(`${field} is not a string`);
@@ -137,7 +142,7 @@ export function measureString(value: unknown, field: string): number {
   return bytes;
 }
 
-/** Writes length prefix and text of a string that {@link measureString} has accepted; returns the offset after it. */
+/** Writes length prefix and text of a string that {@link measureString} has accepted; returns the offset after it. @internal */
 export function writeString(value: string, target: Uint8Array, offset: number): number {
   const length = value.length;
   let end = offset + 2;

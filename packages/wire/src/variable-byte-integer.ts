@@ -3,7 +3,7 @@
 // Variable Byte Integers: seven bits per byte, least significant first, the top bit says that another byte follows.
 // One to four bytes, always the shortest form [MQTT-1.5.5-1]. (§1.5.5)
 
-/** The largest value four bytes can hold, 268,435,455. */
+/** The largest value four bytes can hold, 268,435,455. @internal */
 export const MAXIMUM_VARIABLE_BYTE_INTEGER = 0x0fffffff;
 
 /** Bytes that `value` takes: 1 to 4. */
@@ -13,7 +13,7 @@ export function variableByteIntegerLength(value: number): number {
   return value < 0x200000 ? 3 : 4;
 }
 
-/** Writes `value` (0 to 268,435,455) and returns the offset after it. */
+/** Writes `value` (0 to 268,435,455) and returns the offset after it. @internal */
 export function writeVariableByteInteger(value: number, target: Uint8Array, offset: number): number {
   let rest = value;
   let position = offset;

@@ -29,22 +29,22 @@ export class WireError extends Error {
   }
 }
 
-/** A packet that cannot be parsed, 0x81. */
+/** A packet that cannot be parsed, 0x81. @internal */
 export function malformed(message: string): WireError {
   return new WireError(MALFORMED_PACKET, message);
 }
 
-/** A packet that parses and says what it may not, 0x82. */
+/** A packet that parses and says what it may not, 0x82. @internal */
 export function protocolError(message: string): WireError {
   return new WireError(PROTOCOL_ERROR, message);
 }
 
-/** Topic Alias 0, 0x94 [MQTT-3.3.2-8]. */
+/** Topic Alias 0, 0x94 [MQTT-3.3.2-8]. @internal */
 export function zeroTopicAlias(): WireError {
   return new WireError(TOPIC_ALIAS_INVALID, 'Topic Alias is 0');
 }
 
-/** A packet that is larger than allowed, 0x95. */
+/** A packet that is larger than allowed, 0x95. @internal */
 export function packetTooLarge(message: string): WireError {
   return new WireError(PACKET_TOO_LARGE, message);
 }

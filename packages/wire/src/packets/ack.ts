@@ -28,7 +28,7 @@ export interface AckProperties {
 
 type AckPacket = PubackPacket | PubrecPacket | PubrelPacket | PubcompPacket;
 
-/** The codec of the acknowledgement `type` with the codes of `codes`. */
+/** The codec of the acknowledgement `type` with the codes of `codes`. @internal */
 export function ackCodec<P extends AckPacket>(type: P['type'], flags: number, codes: ReasonCodeSet): PacketCodec<P> {
   const name = codes.packet;
   const set = ackProperties(name);
@@ -73,7 +73,7 @@ function readAck(
     : { type, packetIdentifier, reasonCode, properties };
 }
 
-/** The properties an acknowledgement named `packet` may carry. */
+/** The properties an acknowledgement named `packet` may carry. @internal */
 export function ackProperties(packet: string): PropertySet<AckProperties> {
   return propertySet<AckProperties>(packet, ['reasonString', 'userProperties']);
 }

@@ -42,6 +42,7 @@ const PROPERTIES = propertySet<AuthProperties>('AUTH', [
 // §3.15.2.1 describes an AUTH of Remaining Length 0, 0x00 without properties, although §3.15.2.2.2 makes the
 // Authentication Method it leaves out mandatory. That one form passes here; whether it fits the exchange (§4.12) is for
 // the receiver to say.
+/** @internal */
 export const auth: PacketCodec<AuthPacket> = {
   flags: 0, // [MQTT-3.15.1-1]
   decode(reader, from) {

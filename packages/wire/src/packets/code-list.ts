@@ -14,7 +14,7 @@ import type { PacketCodec } from './codec.ts';
 import type { SubackPacket } from './suback.ts';
 import type { UnsubackPacket } from './unsuback.ts';
 
-/** The codec of the packet `type`: an identifier, properties and one of `codes` per filter. */
+/** The codec of the packet `type`: an identifier, properties and one of `codes` per filter. @internal */
 export function codeListCodec<P extends SubackPacket | UnsubackPacket>(
   type: P['type'],
   codes: ReasonCodeSet,

@@ -81,6 +81,7 @@ const PROPERTIES = propertySet<ConnackProperties>('CONNACK', [
   'authenticationData',
 ]);
 
+/** @internal */
 export const connack: PacketCodec<ConnackPacket> = {
   flags: 0,
   decode(reader, from) {

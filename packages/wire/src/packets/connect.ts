@@ -112,6 +112,7 @@ const WILL_RETAIN = 0x20;
 const PASSWORD = 0x40;
 const USER_NAME = 0x80;
 
+/** @internal */
 export const connect: PacketWriter<ConnectPacket> = {
   flags: 0,
   measure(packet) {
@@ -146,7 +147,7 @@ export const connect: PacketWriter<ConnectPacket> = {
   },
 };
 
-/** For servers. */
+/** For servers. @internal */
 export const connectReader: PacketReader<ConnectPacket> = {
   flags: 0,
   decode(reader) {

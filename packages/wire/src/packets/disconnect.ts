@@ -44,6 +44,7 @@ const PROPERTIES = propertySet<DisconnectProperties>('DISCONNECT', [
   'serverReference',
 ]);
 
+/** @internal */
 export const disconnect: PacketCodec<DisconnectPacket> = {
   flags: 0,
   decode(reader, from) {

@@ -8,7 +8,7 @@ import type { PublishPacket, PublishProperties } from './publish.ts';
 const RETAIN = 1;
 const DUP = 8;
 
-/** As `Decoder.next` gives a PUBLISH. */
+/** As `Decoder.next` gives a PUBLISH. @internal */
 export const makePacket: MakePublish<PublishPacket> = (
   topicName,
   flags,

@@ -10,13 +10,14 @@ export interface PingreqPacket {
   type: 'pingreq';
 }
 
+/** @internal */
 export const pingreq: PacketWriter<PingreqPacket> = {
   flags: 0,
   measure: () => 0,
   write: (_packet, _target, offset) => offset,
 };
 
-/** For servers. */
+/** For servers. @internal */
 export const pingreqReader: PacketReader<PingreqPacket> = {
   flags: 0,
   maximumLength: 0,

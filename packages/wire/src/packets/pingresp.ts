@@ -10,6 +10,7 @@ export interface PingrespPacket {
   type: 'pingresp';
 }
 
+/** @internal */
 export const pingresp: PacketCodec<PingrespPacket> = {
   flags: 0,
   maximumLength: 0,

@@ -22,4 +22,5 @@ const CODES = reasonCodeSet('PUBACK', {
   server: [0x10], // No matching subscribers
 });
 
+/** @internal */
 export const puback: PacketCodec<PubackPacket> = ackCodec('puback', 0, CODES);

@@ -21,4 +21,5 @@ const CODES = reasonCodeSet('PUBCOMP', {
   either: [0x00, 0x92],
 });
 
+/** @internal */
 export const pubcomp: PacketCodec<PubcompPacket> = ackCodec('pubcomp', 0, CODES);

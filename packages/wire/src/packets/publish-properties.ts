@@ -20,6 +20,7 @@ for (const [index, id] of [0x01, 0x02, 0x03, 0x08, 0x09, 0x23].entries()) SINGLE
  * Checks the property block `bytes[start, end)` of a PUBLISH as `readPropertyBlock` would, without making anything.
  * The rules are those of the table; a test holds the two against each other.
  * @returns the Topic Alias, or 0 when there is none
+ * @internal
  */
 export function checkPublishProperties(
   bytes: Uint8Array,
@@ -105,7 +106,7 @@ function truncated(): Error {
   return malformed('PUBLISH property runs past the end of the property block');
 }
 
-/** The properties of a checked block. */
+/** The properties of a checked block. @internal */
 export function decodePublishProperties(bytes: Uint8Array, start: number, end: number): PublishProperties {
   return readPropertyBlock({}, new Reader(bytes, start, end), PROPERTIES) as PublishProperties; // PROPERTIES holds its fields
 }

@@ -25,6 +25,7 @@ export type MakePublish<P> = (
 /**
  * Reads the PUBLISH whose body is `bytes[start, end)`, with fixed-header `flags`; `words` views the same bytes, `from`
  * says whose properties are legal.
+ * @internal
  */
 export function readPublish<P>(
   flags: number,

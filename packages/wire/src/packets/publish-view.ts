@@ -5,7 +5,7 @@ import { decodePublishProperties } from './publish-properties.ts';
 import type { MakePublish } from './publish-reader.ts';
 import type { PublishPacket, PublishProperties } from './publish.ts';
 
-/** As `Decoder.nextView` gives a PUBLISH. */
+/** As `Decoder.nextView` gives a PUBLISH. @internal */
 export const makeView: MakePublish<PublishView> = (name, flags, identifier, alias, bytes, properties, payload, end) =>
   new PublishView(name, flags, identifier, alias, bytes, properties, payload, end);
 

@@ -44,6 +44,7 @@ export interface PublishPacket {
   properties?: PublishProperties;
 }
 
+/** @internal */
 export const PROPERTIES: PropertySet<PublishProperties> = propertySet('PUBLISH', [
   'payloadFormatIndicator',
   'messageExpiryInterval',
@@ -55,12 +56,12 @@ export const PROPERTIES: PropertySet<PublishProperties> = propertySet('PUBLISH',
   'contentType',
 ]);
 
-/** Fixed-header flags: DUP, QoS and RETAIN (§3.3.1). */
+/** Fixed-header flags: DUP, QoS and RETAIN (§3.3.1). @internal */
 export function publishFlags(packet: PublishPacket): number {
   return (packet.dup ? 8 : 0) | (packet.qos << 1) | (packet.retain ? 1 : 0);
 }
 
-/** Remaining Length of a PUBLISH; checks every field. */
+/** Remaining Length of a PUBLISH; checks every field. @internal */
 export function measurePublish(packet: PublishPacket): number {
   const { topicName, payload, qos, packetIdentifier, properties } = packet;
   checkQoS(qos, 'PUBLISH qos');
@@ -87,7 +88,7 @@ function measureTopicName(topicName: string, properties: PublishProperties | und
   return encodedTopicName(topicName).length;
 }
 
-/** Writes the variable header of a PUBLISH that {@link measurePublish} has accepted; the payload comes right behind it. */
+/** Writes the variable header of a PUBLISH that {@link measurePublish} has accepted; the payload comes right behind it. @internal */
 export function writePublishHead(packet: PublishPacket, target: Uint8Array, offset: number): number {
   const { topicName } = packet;
   let end = topicName === '' ? writeUint16(0, target, offset) : writeTopicName(topicName, target, offset);

@@ -22,4 +22,5 @@ const CODES = reasonCodeSet('PUBREC', {
   server: [0x10], // No matching subscribers
 });
 
+/** @internal */
 export const pubrec: PacketCodec<PubrecPacket> = ackCodec('pubrec', 0, CODES);

@@ -22,4 +22,5 @@ const CODES = reasonCodeSet('PUBREL', {
 });
 
 // Flags 0010 [MQTT-3.6.1-1].
+/** @internal */
 export const pubrel: PacketCodec<PubrelPacket> = ackCodec('pubrel', 0b0010, CODES);

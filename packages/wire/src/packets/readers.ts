@@ -24,6 +24,7 @@ export type PacketReaders = readonly (PacketReader<PlainPacket> | undefined)[];
 const NONE = undefined;
 const PUBLISH = undefined;
 
+/** @internal */
 export const OF_SERVER: PacketReaders = [
   NONE,
   NONE,
@@ -43,6 +44,7 @@ export const OF_SERVER: PacketReaders = [
   auth,
 ];
 
+/** @internal */
 export const OF_CLIENT: PacketReaders = [
   NONE,
   connectReader,

@@ -23,4 +23,5 @@ const CODES = reasonCodeSet('SUBACK', {
   server: [0x00, 0x01, 0x02, 0x80, 0x83, 0x87, 0x8f, 0x91, 0x97, 0x9e, 0xa1, 0xa2],
 });
 
+/** @internal */
 export const suback: PacketCodec<SubackPacket> = codeListCodec('suback', CODES);

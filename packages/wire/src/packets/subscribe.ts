@@ -50,6 +50,7 @@ const RETAIN_AS_PUBLISHED = 0x08;
 const RETAIN_HANDLING_SHIFT = 4;
 const RESERVED = 0xc0;
 
+/** @internal */
 export const subscribe: PacketWriter<SubscribePacket> = {
   flags: FLAGS,
   measure(packet) {
@@ -75,7 +76,7 @@ export const subscribe: PacketWriter<SubscribePacket> = {
   },
 };
 
-/** For servers. */
+/** For servers. @internal */
 export const subscribeReader: PacketReader<SubscribePacket> = {
   flags: FLAGS,
   decode(reader) {

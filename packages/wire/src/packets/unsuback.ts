@@ -23,4 +23,5 @@ const CODES = reasonCodeSet('UNSUBACK', {
   server: [0x00, 0x11, 0x80, 0x83, 0x87, 0x8f, 0x91],
 });
 
+/** @internal */
 export const unsuback: PacketCodec<UnsubackPacket> = codeListCodec('unsuback', CODES);

@@ -29,6 +29,7 @@ const FLAGS = 0b0010; // [MQTT-3.10.1-1]
 
 const PROPERTIES = propertySet<UnsubscribeProperties>('UNSUBSCRIBE', ['userProperties']);
 
+/** @internal */
 export const unsubscribe: PacketWriter<UnsubscribePacket> = {
   flags: FLAGS,
   measure(packet) {
@@ -50,7 +51,7 @@ export const unsubscribe: PacketWriter<UnsubscribePacket> = {
   },
 };
 
-/** For servers. */
+/** For servers. @internal */
 export const unsubscribeReader: PacketReader<UnsubscribePacket> = {
   flags: FLAGS,
   decode(reader) {

@@ -38,7 +38,7 @@ const WRITERS: {
 };
 const BY_NAME = new Map<string, PacketWriter<PlainPacket>>(Object.entries(WRITERS));
 
-/** Writes packets like this one; undefined when its `type` names none (a caller without types). */
+/** Writes packets like this one; undefined when its `type` names none (a caller without types). @internal */
 export function writerFor(packet: PlainPacket): PacketWriter<PlainPacket> | undefined {
   return BY_NAME.get(packet.type);
 }
