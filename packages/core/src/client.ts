@@ -160,7 +160,12 @@ export class Client implements PubSub, AsyncDisposable {
     return this.#parts.registry.subscribe(resolved, settings);
   }
 
-  /** `subscribe` with a handler instead of a stream: called with one message at a time, in order, unless `concurrency` allows more. */
+  /**
+   * `subscribe` with a handler instead of a stream: called with one message at a time, in order, unless `concurrency` allows more.
+   *
+   * @throws as `subscribe`
+   * @see MQTT v5.0 §3.8
+   */
   async subscribeCallback(
     filters: Filters,
     handler: MessageHandler,
@@ -262,10 +267,12 @@ export class Client implements PubSub, AsyncDisposable {
     return this.#parts.brokerWait(orAborted(this.#link().ping(), signal));
   }
 
+  /** Where it is in its life; `stateChange` tells of the next one. */
   get state(): ClientState {
     return this.#parts.supervisor.state;
   }
 
+  /** Whether `state` is `"connected"`. */
   get connected(): boolean {
     return this.#parts.supervisor.state === 'connected';
   }

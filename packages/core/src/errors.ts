@@ -95,6 +95,7 @@ export interface ReasonDetails extends MqttErrorDetails {
  * @see {@link isMqttError}
  */
 export class MqttError extends Error {
+  /** What went wrong, for programs. The README of this package says of each what it means and what to do. */
   readonly code: ErrorCode;
   /** On a rejected publish: what is known about the message. */
   declare readonly delivery?: Delivery;
@@ -116,7 +117,9 @@ export class MqttError extends Error {
 /** The broker's answer was a Reason Code of 0x80 or above, or its DISCONNECT. @see MQTT v5.0 §2.4, §4.13 */
 export class ReasonCodeError extends MqttError {
   declare readonly code: ReasonErrorCode;
+  /** As the broker sent it; `reasonCodeName` has its name. */
   readonly reasonCode: number;
+  /** What the broker says about it, for people. */
   declare readonly reasonString?: string;
   declare readonly userProperties?: UserProperties;
   declare readonly serverReference?: string;

@@ -18,7 +18,9 @@ import { saslprep } from './saslprep.ts';
 
 /** Who logs in, and with which of the three registered hash functions. */
 export interface ScramOptions {
+  /** Both are normalised with SASLprep (RFC 4013). */
   username: string;
+  /** Never sent, and never part of an error or a log. */
   password: string;
   /** Part of the method name the broker knows: `SCRAM-SHA-256` and so on. */
   hash: 'SHA-1' | 'SHA-256' | 'SHA-512';

@@ -14,7 +14,7 @@ export interface GroupMember {
   options?: Partial<Omit<ClientOptions, 'brokers'>> | undefined;
 }
 
-/** What holds for a `ClientGroup` as a whole. */
+/** What holds for a `ClientGroup` as a whole. @throws MqttError `INVALID_OPTION` from its constructor */
 export interface GroupOptions {
   /** For every member. */
   shared?: Partial<Omit<ClientOptions, 'brokers'>> | undefined;
@@ -24,7 +24,7 @@ export interface GroupOptions {
    * @defaultValue "broadcast"
    */
   publishPolicy?: 'broadcast' | 'roundRobin' | 'hashByTopic' | undefined;
-  /** How many have to succeed for `publish` to; else `GROUP_FAILED`. @defaultValue "all" */
+  /** How many have to succeed for `publish` to; else `GROUP_FAILED`. `quorum`: 1 to the number of members. @defaultValue "all" */
   success?: 'all' | 'any' | { quorum: number } | undefined;
   /** Connects, disconnects and subscribes one member after the other instead of all at once. @defaultValue false */
   sequentialLifecycle?: boolean | undefined;
@@ -35,5 +35,6 @@ export type GroupPublishResult = { readonly member: string } & Settled;
 
 /** A message, and the member that received it, to which its acknowledgement goes. */
 export interface GroupMessage extends Message {
+  /** Its name. */
   readonly member: string;
 }

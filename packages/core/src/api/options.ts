@@ -206,7 +206,7 @@ export interface ClientOptions {
   maximumQueuedPublishes?: number | undefined;
   /** When a QoS 0 publish resolves: once handed over, or once the transport has taken the bytes. @defaultValue "fireAndForget" */
   publishMode?: 'fireAndForget' | 'waitForFlush' | undefined;
-  /** Unsent bytes above which QoS 0 has to wait (`writeOverflow`), and resends with it. @defaultValue 1 MiB */
+  /** Unsent bytes above which QoS 0 has to wait (`writeOverflow`), and resends with it. Unit: bytes. @defaultValue 1 MiB */
   writeHighWaterMark?: number | undefined;
   /** What QoS 0 does then: wait for room, or reject with `WRITE_QUEUE_FULL`. @defaultValue "wait" */
   writeOverflow?: 'wait' | 'dropNewest' | undefined;
@@ -217,9 +217,9 @@ export interface ClientOptions {
    */
   qosDowngrade?: boolean | undefined;
   /**
-   * Connections of their own for publishing, where one is not enough. `routing` "hashByTopic" keeps the order within a topic.
-   * `clientId` names members, `index` from 1; it is needed when the broker assigns the identifier of the client. What none of them
-   * can send goes over the main connection and is counted.
+   * Connections of their own for publishing, where one is not enough. `size`: 1 to 65,535. `routing` "hashByTopic" keeps the order
+   * within a topic. `clientId` names members, `index` from 1; it is needed when the broker assigns the identifier of the client.
+   * What none of them can send goes over the main connection and is counted.
    * @defaultValue none; routing "roundRobin", identifiers `<id>-pub-<n>`
    */
   publisherPool?:
@@ -326,6 +326,7 @@ export interface DisconnectOptions extends WaitOptions {
   reasonString?: string | undefined;
   /** Replaces the interval of CONNECT; 0 ends the session now. Unit: seconds. */
   sessionExpiryInterval?: number | undefined;
+  /** User Properties of DISCONNECT; left out when the packet would be too large. @see MQTT v5.0 §3.14.2.2.4 */
   userProperties?: UserPropertiesInit | undefined;
   /**
    * Delivers nothing more and waits that long for open publishes, running handlers and messages in hand, then disconnects. Inside a

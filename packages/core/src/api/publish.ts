@@ -11,9 +11,14 @@ import type { MessageOptions, Payload, WaitOptions } from './common.ts';
  * @see MQTT v5.0 §3.3
  */
 export interface PublishOptions extends MessageOptions, WaitOptions {
-  /** @defaultValue 0 */
+  /** @defaultValue 0 @throws MqttError `QOS_NOT_SUPPORTED` above the broker's Maximum QoS, unless `qosDowngrade` @see MQTT v5.0 §4.3 */
   qos?: QoS | undefined;
-  /** The broker keeps the message for later subscribers. @defaultValue false @see MQTT v5.0 §3.3.1.3 */
+  /**
+   * The broker keeps the message for later subscribers.
+   * @defaultValue false
+   * @throws MqttError `RETAIN_NOT_SUPPORTED`
+   * @see MQTT v5.0 §3.3.1.3
+   */
   retain?: boolean | undefined;
   /**
    * Sends this alias in place of the topic once the broker knows it. QoS 0 only, from 1 to what the broker allows.

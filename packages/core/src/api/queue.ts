@@ -7,9 +7,9 @@ import type { MaybePromise, WaitOptions } from './common.ts';
 import type { Backoff } from './options.ts';
 import type { PublishOptions, PublishResult } from './publish.ts';
 
-/** How a `QueuePublisher` drains its queue. */
+/** How a `QueuePublisher` drains its queue. @throws MqttError `INVALID_OPTION` from its constructor */
 export interface QueueOptions {
-  /** Messages in flight at once, started in the order of the queue. @defaultValue 32 */
+  /** Messages in flight at once, started in the order of the queue. 1 to 65,000. @defaultValue 32 */
   window?: number | undefined;
   /** Messages the queue holds; what `overflow` says beyond. @defaultValue no bound */
   maximumSize?: number | undefined;

@@ -83,12 +83,16 @@ export interface SubscriptionHandle extends AsyncDisposable {
   readonly size: number;
   /** Messages that were discarded since the beginning. */
   readonly dropped: number;
+  /** It has ended, for whatever reason. */
   readonly closed: boolean;
   /** Why it ended, when it was not by `unsubscribe()` or `disconnect()`. */
   readonly error: AnyMqttError | undefined;
   /**
    * Ends it at once, acknowledges what nobody has taken, and resolves when the broker has answered; offline at once, and the
    * UNSUBSCRIBE follows later. Repeating it is success.
+   *
+   * @throws UnsubscribeError `UNSUBSCRIBE_REFUSED`; the subscription has ended all the same
+   * @see MQTT v5.0 §3.10, §3.11
    */
   unsubscribe(options?: WaitOptions): Promise<void>;
 }
@@ -108,11 +112,16 @@ export interface SubscribeResult {
 export interface Subscription<M extends Message = Message> extends SubscriptionHandle, AsyncIterable<M> {
   /** Under `ack: "auto"` a message is acknowledged when the next one is asked for. Leaving the loop puts the last one back. */
   [Symbol.asyncIterator](): AsyncIterator<M, undefined, undefined>;
-  /** The next message, once there is one; undefined at the end. It is the taker's to acknowledge. */
+  /** The next message, once there is one; undefined at the end. It is the taker's to acknowledge. @throws `error` of the subscription */
   receive(options?: WaitOptions): Promise<M | undefined>;
   /** The next message if there is one now. It is the taker's to acknowledge. */
   tryReceive(): M | undefined;
-  /** What has come, `maximum` messages at a time at most, and never nothing. */
+  /**
+   * What has come, never nothing, without waiting for more. Under `ack: "auto"` asking for the next batch acknowledges the one before.
+   *
+   * @param options - `maximum`: messages in one batch, at least 1. @defaultValue no bound
+   * @throws MqttError `INVALID_OPTION`; `error` of the subscription
+   */
   batches(options?: { maximum?: number | undefined }): AsyncIterable<readonly M[]>;
 }
 
@@ -126,9 +135,11 @@ export type AckReasonCode = 0x00 | 0x80 | 0x83 | 0x87 | 0x90 | 0x91 | 0x97 | 0x9
 export interface Message {
   /** In full, also when the broker used an alias. */
   readonly topic: string;
+  /** May share a buffer of the connection: see `detach`. */
   readonly payload: Bytes;
   /** What it was delivered at: the lower of the publisher's QoS and the one granted. */
   readonly qos: QoS;
+  /** It was kept for later subscribers; under `retainAsPublished` as the publisher set it. @see MQTT v5.0 §3.3.1.3 */
   readonly retain: boolean;
   /** The broker may have sent it before. Proves nothing. @see MQTT v5.0 §3.3.1.1 */
   readonly dup: boolean;
