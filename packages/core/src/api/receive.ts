@@ -151,9 +151,9 @@ export interface Message {
   readonly packetIdentifier: number;
   /** The first User Property of that name. */
   userProperty(name: string): string | undefined;
-  /** The payload as strict UTF-8. @throws TypeError when it is not */
+  /** The payload as UTF-8 text: a byte order mark is left out, and U+FFFD stands for bytes that are none. */
   text(): string;
-  /** The payload as JSON, of a type that is promised, not checked. @throws TypeError, SyntaxError */
+  /** The payload as JSON, of a type that is promised, not checked. @throws SyntaxError */
   json<T = unknown>(): T;
   /**
    * Acknowledges, or refuses with 0x80 and above, once: repeating it does nothing. The answer leaves in order of arrival. With
