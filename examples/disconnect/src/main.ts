@@ -48,7 +48,9 @@ check(last.serverInfo?.sessionPresent === false, 'the session was ended');
 console.log('--- drained: what is under way is finished first, for a second at most');
 const settled = last.publish(`${prefix}/status`, 'bye', { qos: 2 });
 await last.disconnect({ drainTimeoutMs: 1000 });
-check((await settled).reasonCode < 0x80, 'the publish was finished');
+const { reasonCode } = await settled;
+console.log(`the QoS 2 publish ended with 0x${reasonCode.toString(16).padStart(2, '0')}`);
+check(reasonCode < 0x80, 'the publish was finished');
 check(wills.size === 0 || (await wills.receive())?.text() === 'bye', 'and no second will was sent');
 
 await watcher.disconnect();

@@ -43,7 +43,7 @@ const values: number[] = [];
 for await (const { topic: name, value } of subscription) {
   // What arrives is its output: a Date, and the default filled in.
   const device = topic.match(name.slice(prefix.length + 1))?.device;
-  console.log(`device ${device}: ${value.celsius} °${value.unit} at ${value.takenAt.toLocaleTimeString()}`);
+  console.log(`device ${device}: ${value.celsius} °${value.unit} at ${value.takenAt.toISOString()}`);
   values.push(value.celsius);
   if (values.length === 2) break;
 }

@@ -26,11 +26,13 @@ export class ConnectionView {
       this.#state = state;
       this.#since = performance.now();
       this.#wait = undefined;
+      // Here and not in `draw`: it is read out when it is written.
+      element('state', HTMLElement).textContent = NAMES[state];
     });
     client.on('connect', ({ clientId, sessionPresent }) => {
       this.#note(`Connected as ${clientId}${sessionPresent ? ', session resumed' : ''}`, 'good');
     });
-    client.on('disconnect', ({ error }) => this.#note(`Lost: ${error.message}`, 'bad'));
+    client.on('disconnect', ({ error }) => this.#note(error.message, 'bad'));
     client.on('connectError', ({ error, attempt }) => this.#note(`Attempt ${attempt} failed: ${error.message}`, 'bad'));
     client.on('reconnecting', ({ attempt, delayMs }) => {
       const from = performance.now();
@@ -43,7 +45,6 @@ export class ConnectionView {
   draw(): void {
     const now = performance.now();
     element('connection', HTMLElement).dataset['state'] = this.#state;
-    element('state', HTMLElement).textContent = NAMES[this.#state];
     element('detail', HTMLElement).textContent = this.#detail(now);
     const wait = this.#wait;
     const left = wait === undefined ? 0 : Math.max(0, wait.until - now) / (wait.until - wait.from);

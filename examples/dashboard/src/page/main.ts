@@ -22,6 +22,7 @@ const connection = new ConnectionView();
 const plot = new RatePlot(element('plot', HTMLCanvasElement));
 const table = new TopicTable(element('rows', HTMLTableSectionElement));
 const numbers = new Intl.NumberFormat('en');
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true });
 
 let messages = 0;
 let bytes = 0;
@@ -38,7 +39,16 @@ function receive(message: Message): void {
   messages += 1;
   bytes += message.payload.length;
   plot.count();
-  table.update(message.topic, message.text());
+  table.update(message.topic, textOf(message));
+}
+
+/** A broker of yours may carry anything. `message.text()` would put U+FFFD in the place of what is no UTF-8. */
+function textOf({ payload }: Message): string {
+  try {
+    return strictUtf8.decode(payload);
+  } catch {
+    return `${payload.length} bytes`;
+  }
 }
 
 function show(id: string, text: string): void {

@@ -95,7 +95,8 @@ export class RatePlot {
     for (let from = 0, to = 0; from < BUCKETS; from = to + 1) {
       to = from;
       while (to < BUCKETS - 1 && isOut(to)) to += 1;
-      if (to > from) context.fillRect(x(from), TOP, x(to) - x(from), bottom - TOP);
+      // One bucket is no outage: the page itself needs as long to connect.
+      if (to > from + 1) context.fillRect(x(from), TOP, x(to) - x(from), bottom - TOP);
     }
     context.globalAlpha = 1;
   }
@@ -113,7 +114,7 @@ export class RatePlot {
     context.lineWidth = 1;
     context.textBaseline = 'middle';
     context.textAlign = 'right';
-    const step = roundStep(this.#maximum / 3);
+    const step = roundStep(this.#maximum / 4);
     for (let rate = 0; rate < this.#maximum; rate += step) {
       const at = Math.round(y(rate)) + 0.5;
       context.beginPath();

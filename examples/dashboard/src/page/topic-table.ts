@@ -80,7 +80,9 @@ export class TopicTable {
     const last = document.createElement('b');
     const levels = name.split('/');
     last.textContent = levels.pop() ?? '';
-    label.append(levels.map((level) => `${level}/`).join(''), last);
+    // Where it is too long it breaks between levels, not within one.
+    for (const level of levels) label.append(`${level}/`, document.createElement('wbr'));
+    label.append(last);
     const picture = document.createElementNS(SVG, 'svg');
     picture.setAttribute('viewBox', `0 0 ${LINE_WIDTH} ${LINE_HEIGHT}`);
     picture.setAttribute('preserveAspectRatio', 'none');
