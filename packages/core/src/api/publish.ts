@@ -46,8 +46,8 @@ export interface RequestOptions extends Omit<PublishOptions, 'responseTopic' | '
   /** How long to wait for the answer, then `REQUEST_TIMEOUT`; `false`: only `signal` ends it. Unit: milliseconds. @defaultValue 30 000 */
   timeoutMs?: number | false | undefined;
   /**
-   * QoS of the client's response subscription. Above 0 a handler that awaits a request can wait for an answer which its own
-   * unacknowledged message holds back.
+   * QoS of the client's response subscription; the response itself goes out at the QoS of the request. Above 0 a handler that
+   * awaits a request can wait for an answer which its own unacknowledged message holds back.
    * @defaultValue 0
    */
   responseQos?: QoS | undefined;
