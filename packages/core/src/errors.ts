@@ -173,6 +173,7 @@ export class UnsubscribeError extends MqttError {
  */
 export class RejectedByDisconnectError extends MqttError {
   declare readonly code: 'REJECTED_BY_DISCONNECT';
+  /** Of the last DISCONNECT of the broker; 0x80 when it closed without a word. */
   readonly reasonCode: number;
   readonly filters: readonly TopicFilter[];
 
@@ -190,6 +191,7 @@ export class RejectedByDisconnectError extends MqttError {
 /** The broker broke the standard; the client answered with DISCONNECT `reasonCode`. @see MQTT v5.0 §4.13.1 */
 export class ProtocolError extends MqttError {
   declare readonly code: 'PROTOCOL_ERROR';
+  /** What the client's own DISCONNECT carried. */
   readonly reasonCode: number;
   /** What was wrong, without the name of the packet's sender or of the broker. */
   readonly detail: string;

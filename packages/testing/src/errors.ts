@@ -21,6 +21,7 @@ export type TestingErrorCode =
 /** Every error this package throws. Branch on `code`: it is the contract, the message is for people. */
 export class TestingError extends Error {
   override readonly name: string = 'TestingError';
+  /** What went wrong. */
   readonly code: TestingErrorCode;
 
   constructor(code: TestingErrorCode, message: string, options?: ErrorOptions) {

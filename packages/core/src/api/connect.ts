@@ -98,7 +98,9 @@ export interface Authenticator {
 
 /** What a DISCONNECT of the broker, or a CONNACK that points elsewhere, said. @see MQTT v5.0 §3.14.2 */
 export interface ServerDisconnectInfo {
+  /** 0x00, or 0x80 and above; `reasonCodeName` has its name. */
   readonly reasonCode: number;
+  /** For people, not for programs. */
   readonly reasonString?: string;
   /** As the broker wrote it: one or several servers. @see MQTT v5.0 §4.11 */
   readonly serverReference?: string;

@@ -9,6 +9,7 @@ import type { Message } from './receive.ts';
 export interface GroupMember {
   /** Unique in its group. @defaultValue `member-1`, `member-2`, … */
   name?: string | undefined;
+  /** As `ClientOptions.brokers`: several of them stand in for each other. */
   brokers: Brokers;
   /** Apply after `shared`, and win. */
   options?: Partial<Omit<ClientOptions, 'brokers'>> | undefined;

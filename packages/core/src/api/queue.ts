@@ -37,6 +37,7 @@ export interface QueuePublishOptions extends Omit<PublishOptions, 'qos' | 'topic
 
 /** A message that is safe. */
 export interface QueuedPublish {
+  /** The one given, or a random one. */
   readonly id: string;
   /** Ends with the exchange: resolves when the broker has accepted, rejects with why it never will. */
   delivered(options?: WaitOptions): Promise<PublishResult>;
@@ -46,9 +47,11 @@ export interface QueuedPublish {
 export interface QueueEntry {
   /** Strictly increasing, never reused, also after reopening. */
   readonly sequence: number;
+  /** Unique in its queue as long as the entry is there. */
   readonly id: string;
   readonly topic: string;
   readonly payload: Bytes;
+  /** As they were given to `publish`. */
   readonly options: Omit<QueuePublishOptions, 'signal' | 'id'>;
   /** Wall clock, ms since 1970. */
   readonly enqueuedAt: number;
@@ -88,5 +91,6 @@ export interface PublisherQueue {
   remove(sequence: number): MaybePromise<void>;
   /** Entries that are not dead; constant time. */
   readonly size: number;
+  /** Repeating it is success. The publisher never calls it. */
   close(): MaybePromise<void>;
 }

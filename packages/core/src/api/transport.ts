@@ -34,6 +34,7 @@ export interface Connection {
 export interface ConnectionHandlers {
   /** In any split. The chunk belongs to the client. */
   data(chunk: Uint8Array): void;
+  /** There is room again after `write` returned false. */
   drain(): void;
   /** Exactly once, whoever closed; without an error when it was in good order. */
   close(error?: Error): void;
