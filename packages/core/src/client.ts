@@ -272,7 +272,6 @@ export class Client implements PubSub, AsyncDisposable {
     return this.#parts.supervisor.state;
   }
 
-  /** Whether `state` is `"connected"`. */
   get connected(): boolean {
     return this.#parts.supervisor.state === 'connected';
   }

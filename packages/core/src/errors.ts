@@ -95,7 +95,7 @@ export interface ReasonDetails extends MqttErrorDetails {
  * @see {@link isMqttError}
  */
 export class MqttError extends Error {
-  /** What went wrong, for programs. The README of this package says of each what it means and what to do. */
+  /** The README says of each what it means and what to do. */
   readonly code: ErrorCode;
   /** On a rejected publish: what is known about the message. */
   declare readonly delivery?: Delivery;
@@ -119,7 +119,6 @@ export class ReasonCodeError extends MqttError {
   declare readonly code: ReasonErrorCode;
   /** As the broker sent it; `reasonCodeName` has its name. */
   readonly reasonCode: number;
-  /** What the broker says about it, for people. */
   declare readonly reasonString?: string;
   declare readonly userProperties?: UserProperties;
   declare readonly serverReference?: string;

@@ -34,35 +34,30 @@ export interface ConnackInfo {
   readonly sessionExpiryInterval: number;
   /** QoS 1 and 2 publishes the broker takes at once. */
   readonly receiveMaximum: number;
-  /** The most it takes; a publish above it rejects, or is lowered by `qosDowngrade`. @see MQTT v5.0 §3.2.2.3.4 */
+  /** A publish above it rejects, or is lowered by `qosDowngrade`. */
   readonly maximumQoS: QoS;
-  /** Whether it takes retained messages. @see MQTT v5.0 §3.2.2.3.5 */
   readonly retainAvailable: boolean;
   /** Unit: bytes; undefined: no limit of its own. */
   readonly maximumPacketSize: number | undefined;
   /** Topic aliases the broker takes. */
   readonly topicAliasMaximum: number;
-  /** @see MQTT v5.0 §3.2.2.3.11 */
   readonly wildcardSubscriptionAvailable: boolean;
-  /** The client uses identifiers by itself where they are available. @see MQTT v5.0 §3.2.2.3.12 */
+  /** The client uses identifiers by itself then. */
   readonly subscriptionIdentifierAvailable: boolean;
-  /** @see MQTT v5.0 §3.2.2.3.13 */
   readonly sharedSubscriptionAvailable: boolean;
   /** What response topics are to be made of, if the broker says. */
   readonly responseInformation: string | undefined;
   /** Another server the broker names although it has accepted. @see MQTT v5.0 §3.2.2.3.16 */
   readonly serverReference: string | undefined;
-  /** For people, not for programs. @see MQTT v5.0 §3.2.2.3.9 */
   readonly reasonString: string | undefined;
-  /** Of CONNACK; empty when there are none. @see MQTT v5.0 §3.2.2.3.10 */
+  /** Empty when there are none. */
   readonly userProperties: UserProperties;
 }
 
 /** The part of CONNECT that `prepareConnect` may change. */
 export interface ConnectCredentials {
-  /** From the option, or from the broker's URL. */
+  /** As the password, from the option or from the broker's URL. */
   username: string | undefined;
-  /** Likewise. Text is sent as UTF-8. */
   password: string | Uint8Array | undefined;
   /** User Properties of CONNECT. */
   userProperties: UserPropertiesInit;
@@ -100,7 +95,6 @@ export interface Authenticator {
 export interface ServerDisconnectInfo {
   /** 0x00, or 0x80 and above; `reasonCodeName` has its name. */
   readonly reasonCode: number;
-  /** For people, not for programs. */
   readonly reasonString?: string;
   /** As the broker wrote it: one or several servers. @see MQTT v5.0 §4.11 */
   readonly serverReference?: string;

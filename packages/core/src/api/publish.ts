@@ -32,7 +32,6 @@ export interface PublishOptions extends MessageOptions, WaitOptions {
 export interface PublishResult {
   /** 0x00, or 0x10: accepted, and nobody is subscribed. At QoS 2 that of PUBREC. @see MQTT v5.0 §3.4.2.1 */
   readonly reasonCode: number;
-  /** What the broker says about it, for people. */
   readonly reasonString?: string;
   readonly userProperties?: UserProperties;
 }

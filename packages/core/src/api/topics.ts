@@ -12,7 +12,6 @@ export type TopicParameters<P extends string> = string extends P
 
 /** What `topicTemplate` makes. It is a `TopicFilter`, so it stands wherever a filter does. */
 export interface TopicTemplate<P extends string = string> {
-  /** As it was given. */
   readonly pattern: P;
   /** The pattern with `+` for each parameter. */
   readonly filter: string;
