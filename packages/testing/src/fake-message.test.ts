@@ -32,7 +32,8 @@ test('fields, payload as text, bytes and JSON, and user properties are there to 
   const binary = fakeMessage({ payload: bytes });
   bytes[0] = 0;
   expect(binary.payload).toEqual(Uint8Array.of(0xff));
-  expect(() => binary.text()).toThrow(TypeError);
+  expect(binary.text()).toBe('\ufffd');
+  expect(fakeMessage({ payload: Uint8Array.of(0xef, 0xbb, 0xbf, 0x31) }).text()).toBe('1');
 });
 
 test('the first ack counts, and a code no client may send is refused', () => {

@@ -65,7 +65,8 @@ class MessageDouble implements FakeMessage {
   }
 
   text(): string {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(this.payload);
+    // As a real message does: U+FFFD for what is no UTF-8, and no byte order mark.
+    return new TextDecoder().decode(this.payload);
   }
 
   json<T = unknown>(): T {
