@@ -4,6 +4,7 @@ import { StoreError } from '@mqttv5/core';
 import { HEADER_BYTES, encodeHeader, recordSeed } from './format.ts';
 import type { LogDirectory, LogFile } from './log-directory.ts';
 import { Segment } from './segment.ts';
+import { asStoreError } from './store-error.ts';
 
 /**
  * The segments of a queue: written at the end of the last one, deleted from the first one on.
@@ -95,9 +96,7 @@ export class SegmentedLog {
       // pages): a later sync that succeeds would prove nothing.
       if (written) this.#broken = error;
       await this.#file.truncate(start).catch((failure: unknown) => (this.#broken = failure));
-      throw new StoreError(`Cannot write to the queue in ${this.#directory.path}: ${messageOf(error)}`, {
-        cause: error,
-      });
+      throw asStoreError('write to', this.#directory.path, error);
     }
     this.#active.size += bytes.length;
     this.#totalBytes += bytes.length;
@@ -141,8 +140,4 @@ async function makeSegment(
   // Synced whatever `sync` is: it happens once in a few megabytes, and without its header a segment says nothing.
   const file = await directory.create(segment.name, encodeHeader({ queueId, number, nextSequence }), true);
   return { segment, file };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
