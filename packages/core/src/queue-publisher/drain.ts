@@ -16,6 +16,7 @@ import { mqttError } from '../errors.ts';
 import type { AnyMqttError } from '../errors.ts';
 import type { Producer, ProducerClaim } from '../supervisor/producers.ts';
 import { DeadLetters } from './dead-letters.ts';
+import { DeathNotices } from './death-notices.ts';
 import { Deliveries } from './deliveries.ts';
 import { EntryStarter } from './entry-starter.ts';
 import { leavesItToTheSession } from './permanence.ts';
@@ -23,9 +24,6 @@ import { Persistence } from './persistence.ts';
 import type { ResolvedQueueOptions } from './queue-options.ts';
 import { Retries } from './retries.ts';
 import { UnderWay } from './under-way.ts';
-
-/** How long `delivered()` waits for `onDeadLetter` to be called. */
-const PATIENCE_MS = 100;
 
 /** The client, as the drain sees it. */
 export interface DrainSession {
@@ -43,11 +41,10 @@ export class Drain implements Producer {
   readonly #claim: ProducerClaim;
   readonly #persistence: Persistence;
   readonly #retries: Retries;
+  readonly #deathNotices: DeathNotices;
   readonly #deadLetters: DeadLetters;
   readonly #underWay: UnderWay;
   readonly #starter: EntryStarter;
-  /** Why an entry died, until somebody has been told. */
-  readonly #untold = new Map<number, { readonly error: AnyMqttError; readonly cancelTimer: () => void }>();
   #stopped = false;
   readonly #progress = new Set<() => void>();
 
@@ -58,8 +55,9 @@ export class Drain implements Producer {
     this.#claim = session.claim(this);
     this.#persistence = new Persistence(queue, session.clock, options.retryBackoff);
     this.#retries = new Retries(session.clock, options.retryBackoff, () => this.wake());
+    this.#deathNotices = new DeathNotices(this.deliveries, session.clock, options.onDeadLetter !== undefined);
     this.#deadLetters = new DeadLetters(queue, this.#persistence, options.onDeadLetter, {
-      told: (sequence) => this.#tell(sequence),
+      told: (sequence) => this.#deathNotices.give(sequence),
       buried: (sequence) => this.#gone(sequence),
       resting: () => this.progressed(),
     });
@@ -168,7 +166,7 @@ export class Drain implements Producer {
     this.stopStarting();
     this.#stopped = true;
     this.#claim.end();
-    for (const sequence of this.#untold.keys()) this.#tell(sequence);
+    this.#deathNotices.giveAll();
     this.deliveries.end(outcome);
     this.progressed();
   }
@@ -228,30 +226,8 @@ export class Drain implements Producer {
   /** To the dead letters. Without an error it died in an earlier process. */
   #bury(sequence: number, error: AnyMqttError | undefined, marked: boolean): void {
     this.#retries.settled(sequence);
-    if (error !== undefined && !this.#untold.has(sequence)) {
-      const cancelTimer = this.#session.clock.setTimer(PATIENCE_MS, () => this.#tell(sequence));
-      this.#untold.set(sequence, { error, cancelTimer });
-    }
+    if (error !== undefined) this.#deathNotices.add(sequence, error);
     this.#deadLetters.add(sequence, error, marked);
-  }
-
-  /**
-   * `onDeadLetter` hears first, so that a program that has heard from `delivered()` finds it done; but nobody waits long for
-   * the letters before his own.
-   */
-  #tell(sequence: number): void {
-    const untold = this.#untold.get(sequence);
-    if (untold === undefined) return;
-    const { error, cancelTimer } = untold;
-    this.#untold.delete(sequence);
-    cancelTimer();
-    const heard = this.deliveries.settle(sequence, { error });
-    if (!heard && this.#options.onDeadLetter === undefined)
-      // oxlint-disable-next-line no-console -- no failure is silent (design/api.md, "Observing")
-      console.error(
-        'mqtt: a queued message will not be delivered, and neither onDeadLetter nor delivered() listens',
-        error,
-      );
   }
 
   /** Nothing of it is left in the queue: what the session has of it may go. */
