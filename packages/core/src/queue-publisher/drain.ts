@@ -35,7 +35,6 @@ export interface DrainSession {
 
 export class Drain implements Producer {
   readonly deliveries: Deliveries = new Deliveries();
-  readonly #queue: PublisherQueue;
   readonly #options: ResolvedQueueOptions;
   readonly #session: DrainSession;
   readonly #claim: ProducerClaim;
@@ -49,7 +48,6 @@ export class Drain implements Producer {
   readonly #progress = new Set<() => void>();
 
   constructor(queue: PublisherQueue, options: ResolvedQueueOptions, session: DrainSession) {
-    this.#queue = queue;
     this.#options = options;
     this.#session = session;
     this.#claim = session.claim(this);
@@ -108,7 +106,7 @@ export class Drain implements Producer {
   }
 
   /** Called by the client: the exchange of an entry is over. The session remembers it until `release`. */
-  settled({ sequence }: { readonly sequence: number }, outcome: Settled): void {
+  settled(sequence: number, outcome: Settled): void {
     if (outcome.error !== undefined && leavesItToTheSession(outcome.error)) return;
     if (this.#stopped || this.#underWay.removing.has(sequence) || this.#deadLetters.has(sequence)) return;
     this.#underWay.inFlight.delete(sequence);
@@ -174,19 +172,19 @@ export class Drain implements Producer {
   /** Exchanges of an earlier process, or of an earlier publisher of this queue (Q-07); and those that the store does not have. */
   #adopt(): void {
     for (const sequence of this.#underWay.inFlight) {
-      const known = this.#claim.adopt(this.#ref(sequence));
+      const known = this.#claim.adopt(sequence);
       if (known === undefined) this.#startAnew(sequence);
-      else if (known !== 'open') this.settled({ sequence }, known.completed);
+      else if (known !== 'open') this.settled(sequence, known.completed);
     }
-    for (const { sequence } of this.#claim.refs()) {
+    for (const sequence of this.#claim.sequences()) {
       if (this.#isUnderWay(sequence)) continue;
-      const known = this.#claim.adopt(this.#ref(sequence));
+      const known = this.#claim.adopt(sequence);
       if (known === undefined) continue;
       this.#starter.forget(sequence);
       this.#retries.forget(sequence);
       this.#underWay.keep.add(sequence);
       this.#underWay.inFlight.add(sequence);
-      if (known !== 'open') this.settled({ sequence }, known.completed);
+      if (known !== 'open') this.settled(sequence, known.completed);
     }
   }
 
@@ -217,7 +215,7 @@ export class Drain implements Producer {
       return;
     }
     // Known not to be delivered, so the next exchange is a new one (Q-03); the queue still has the message.
-    this.#claim.release(this.#ref(sequence));
+    this.#claim.release(sequence);
     this.#underWay.keep.delete(sequence);
     if (!this.#persistence.isEnding) this.#retries.later(sequence);
     this.progressed();
@@ -232,14 +230,10 @@ export class Drain implements Producer {
 
   /** Nothing of it is left in the queue: what the session has of it may go. */
   #gone(sequence: number): void {
-    this.#claim.release(this.#ref(sequence));
+    this.#claim.release(sequence);
     this.#underWay.keep.delete(sequence);
     this.#retries.settled(sequence);
     this.wake();
     this.progressed();
-  }
-
-  #ref(sequence: number): { readonly queueId: string; readonly sequence: number } {
-    return { queueId: this.#queue.id, sequence };
   }
 }

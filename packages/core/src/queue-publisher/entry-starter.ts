@@ -229,7 +229,7 @@ export class EntryStarter {
     }
     this.#underWay.inFlight.add(sequence);
     try {
-      this.#claim.publish({ queueId: this.#queue.id, sequence }, topic, payload, publishOptions(entry, now));
+      this.#claim.publish(sequence, topic, payload, publishOptions(entry, now));
     } catch (error) {
       this.#underWay.inFlight.delete(sequence);
       if (!isMqttError(error)) throw error;

@@ -11,23 +11,23 @@ import type { SessionEngine } from '../session/engine.ts';
 
 /** One queue's side of the seam. */
 export interface Producer {
-  /** The end of an exchange of this queue. It stays in the session until `release`. */
-  settled(ref: ProducerRef, outcome: PublishOutcome): void;
+  /** The end of the exchange of an entry. It stays in the session until `release`. */
+  settled(sequence: number, outcome: PublishOutcome): void;
   /** There is a connection, and the session's own messages are on their way. */
   connected(): void;
 }
 
-/** What a claim on a queue's identifier allows. */
+/** What a claim on a queue's identifier allows. The identifier and a sequence are a Ref. */
 export interface ProducerClaim {
   /** What the session knows of this queue: open exchanges and Completed ones. Empty while the store has not been read. */
-  refs(): readonly ProducerRef[];
+  sequences(): readonly number[];
   readonly isConnected: boolean;
   /** Begins an exchange. Throws what a publish rejects with, and then nothing was accepted. */
-  publish(ref: ProducerRef, topic: string, payload: Uint8Array, options: PublishOptions): void;
-  /** What became of a Ref: under way, over, or unknown to the session. */
-  adopt(ref: ProducerRef): 'open' | { readonly completed: PublishOutcome } | undefined;
-  /** Nothing remains to be done for this Ref: its record may go. */
-  release(ref: ProducerRef): void;
+  publish(sequence: number, topic: string, payload: Uint8Array, options: PublishOptions): void;
+  /** What became of an exchange: under way, over, or unknown to the session. */
+  adopt(sequence: number): 'open' | { readonly completed: PublishOutcome } | undefined;
+  /** Nothing remains to be done for it: its record may go. */
+  release(sequence: number): void;
   end(): void;
 }
 
@@ -66,13 +66,16 @@ export class Producers {
     claims.set(queueId, producer);
     const context = this.#context;
     return {
-      refs: () => [...(context.engine?.producerRefs() ?? [])].filter((ref) => ref.queueId === queueId),
+      sequences: () =>
+        [...(context.engine?.producerRefs() ?? [])]
+          .filter((ref) => ref.queueId === queueId)
+          .map(({ sequence }) => sequence),
       get isConnected() {
         return context.isConnected;
       },
-      publish: (ref, topic, payload, options) => context.publish(ref, topic, payload, options),
-      adopt: (ref) => adopt(context.engine, ref),
-      release: (ref) => context.engine?.releaseCompleted(ref),
+      publish: (sequence, topic, payload, options) => context.publish({ queueId, sequence }, topic, payload, options),
+      adopt: (sequence) => adopt(context.engine, { queueId, sequence }),
+      release: (sequence) => context.engine?.releaseCompleted({ queueId, sequence }),
       end: () => {
         claims.delete(queueId);
       },
@@ -80,7 +83,7 @@ export class Producers {
   }
 
   settled(ref: ProducerRef, outcome: PublishOutcome): void {
-    this.#claims?.get(ref.queueId)?.settled(ref, outcome);
+    this.#claims?.get(ref.queueId)?.settled(ref.sequence, outcome);
   }
 
   connected(): void {
