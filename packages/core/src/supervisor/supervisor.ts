@@ -21,11 +21,12 @@ import type { SubscriptionRegistry } from '../subscriptions/registry.ts';
 import type { Counters } from '../stats.ts';
 import type { AttemptResult } from './attempt.ts';
 import { connackInfo } from './connack-info.ts';
+import { ConnectionWaiters } from './connection-waiters.ts';
 import { Connector } from './connector.ts';
 import type { Environment } from './environment.ts';
 import { attemptError, disconnectInfo, disconnectPacket, restoreFailure } from './failures.ts';
 import type { EventHub } from './event-hub.ts';
-import { type Deferred, deferred, onAbort, orAborted, sleep } from '../abort.ts';
+import { onAbort, orAborted, sleep } from '../abort.ts';
 import { Life } from './life.ts';
 import type { Publishing } from './publishing.ts';
 import type { SessionHost } from './session-host.ts';
@@ -49,8 +50,7 @@ export interface SupervisorParts {
 export class Supervisor implements LinkHandlers {
   readonly #parts: SupervisorParts;
   readonly #connector: Connector;
-  /** Calls of `awaitConnection`. */
-  #waiters: Set<Deferred<ConnackInfo>> | undefined;
+  readonly #waiters = new ConnectionWaiters();
   #state: ClientState = 'idle';
   #life: Life | undefined;
   #link: Link | undefined;
@@ -121,10 +121,7 @@ export class Supervisor implements LinkHandlers {
     if (this.#state !== 'connecting' && this.#state !== 'reconnecting') {
       return Promise.reject(mqttError('CLOSED', 'The client is closed'));
     }
-    const waiter = deferred<ConnackInfo>();
-    this.#waiters ??= new Set();
-    this.#waiters.add(waiter);
-    return orAborted(waiter.promise, signal).finally(() => this.#waiters?.delete(waiter));
+    return this.#waiters.wait(signal);
   }
 
   disconnect(options: DisconnectOptions | undefined): Promise<void> {
@@ -215,7 +212,7 @@ export class Supervisor implements LinkHandlers {
     const recorded = this.#parts.host.runner.committed();
     if (recorded !== undefined) await recorded;
     if (this.#link !== link) return;
-    this.#endWaiting((waiter) => waiter.resolve(info));
+    this.#waiters.resolve(info);
   }
 
   #connectFailed(life: Life, reason: unknown): void {
@@ -227,7 +224,7 @@ export class Supervisor implements LinkHandlers {
     this.#parts.host.rest();
     this.#parts.publishing.detachAll(error);
     this.#parts.registry.handleConnectFailed(error);
-    this.#rejectWaiters(reason);
+    this.#waiters.reject(reason);
     this.#setState('idle');
   }
 
@@ -407,18 +404,8 @@ export class Supervisor implements LinkHandlers {
     if (error !== undefined) host.engine?.handleDisconnected(host.now());
     host.rest();
     const closed = mqttError('CLOSED', 'The client was closed', error && { cause: error });
-    this.#rejectWaiters(closed);
+    this.#waiters.reject(closed);
     return Promise.all([this.#parts.ended(closed), this.#failing]).then(() => undefined);
-  }
-
-  #rejectWaiters(reason: unknown): void {
-    this.#endWaiting((waiter) => waiter.reject(reason));
-  }
-
-  #endWaiting(end: (waiter: Deferred<ConnackInfo>) => void): void {
-    const waiters = this.#waiters;
-    this.#waiters = undefined;
-    waiters?.forEach(end);
   }
 
   #setState(state: ClientState): void {
