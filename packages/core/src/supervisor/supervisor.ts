@@ -14,58 +14,38 @@ import type { DisconnectOptions } from '../api/options.ts';
 import { type BrokerAddress, redactUrl } from '../broker-url.ts';
 import type { Link, LinkEnd, LinkHandlers } from '../connection/link.ts';
 import { type AnyMqttError, isMqttError, mqttError, ProtocolError, type StoreError } from '../errors.ts';
-import type { ResolvedClientOptions } from '../options/client-options.ts';
 import { type ResolvedDisconnectOptions, resolveDisconnectOptions } from '../options/disconnect-options.ts';
 import type { RestoreReport } from '../session/effects.ts';
-import type { SubscriptionRegistry } from '../subscriptions/registry.ts';
-import type { Counters } from '../stats.ts';
 import type { AttemptResult } from './attempt.ts';
 import { connackInfo } from './connack-info.ts';
 import { ConnectionWaiters } from './connection-waiters.ts';
-import { Connector } from './connector.ts';
-import type { Environment } from './environment.ts';
+import { Connector, type ConnectorParts } from './connector.ts';
+import { Ending, type EndingParts } from './ending.ts';
 import { attemptError, disconnectInfo, disconnectPacket, restoreFailure } from './failures.ts';
-import type { EventHub } from './event-hub.ts';
-import { onAbort, orAborted, sleep } from '../abort.ts';
+import { onAbort, orAborted } from '../abort.ts';
 import { Life } from './life.ts';
-import type { Publishing } from './publishing.ts';
-import type { SessionHost } from './session-host.ts';
 
 /** The parts of one client, made together and passed in. */
-export interface SupervisorParts {
-  readonly options: ResolvedClientOptions;
-  readonly environment: Environment;
-  readonly counters: Counters;
-  readonly events: EventHub;
-  readonly host: SessionHost;
-  readonly registry: SubscriptionRegistry;
-  readonly publishing: Publishing;
+export interface SupervisorParts extends ConnectorParts, EndingParts {
   connected(broker: BrokerAddress, clientId: string): void;
-  /** Lets finish what is under way beside the client's own connection. */
-  drain(options: Pick<DisconnectOptions, 'drainTimeoutMs' | 'signal'>): Promise<void>;
-  /** The client has ended, by itself or by `disconnect()`: what waits for a message elsewhere ends too. Never rejects. */
-  ended(error: AnyMqttError): Promise<void>;
 }
 
 export class Supervisor implements LinkHandlers {
   readonly #parts: SupervisorParts;
   readonly #connector: Connector;
   readonly #waiters = new ConnectionWaiters();
+  readonly #ending: Ending;
   #state: ClientState = 'idle';
   #life: Life | undefined;
   #link: Link | undefined;
   #info: ConnackInfo | undefined;
   #broker: BrokerAddress | undefined;
-  #closing: Promise<void> | undefined;
-  /** The end of a connection whose store failed. */
-  #failing: Promise<void> | undefined;
-  /** Ends a drain: nothing it waits for can come any more. */
-  #onLinkLost: (() => void) | undefined;
   /** Session this object has held subscriptions in since its last `connect()`: any other is resumed as a stranger. */
   #knownEpoch: number | undefined;
 
   constructor(parts: SupervisorParts) {
     this.#parts = parts;
+    this.#ending = new Ending(parts, this.#waiters);
     this.#connector = new Connector(parts, (life, broker, result) => this.#bind(life, broker, result));
   }
 
@@ -88,7 +68,7 @@ export class Supervisor implements LinkHandlers {
 
   async connect(signal: AbortSignal | undefined): Promise<ConnackInfo> {
     signal?.throwIfAborted();
-    while (this.#closing) await orAborted(this.#closing, signal);
+    while (this.#ending.closing) await orAborted(this.#ending.closing, signal);
     if (this.#state !== 'idle' && this.#state !== 'closed') {
       throw mqttError('ALREADY_CONNECTED', `connect() was called before: the client is ${this.#state}`);
     }
@@ -135,7 +115,7 @@ export class Supervisor implements LinkHandlers {
     if (this.#state === 'idle' || this.#state === 'closed') {
       return this.#endWaits(undefined);
     }
-    return orAborted(this.#closing ?? this.#whileClosing(() => this.#close(resolved)), resolved.signal);
+    return orAborted(this.#ending.closing ?? this.#ending.begin(() => this.#close(resolved)), resolved.signal);
   }
 
   // -- Connecting --------------------------------------------------------------------------------------------------------
@@ -254,8 +234,8 @@ export class Supervisor implements LinkHandlers {
     );
     registry.handleConnectionLost();
     host.rearm();
-    this.#onLinkLost?.();
-    if (life === undefined || life.stopped || this.#closing !== undefined) return;
+    this.#ending.connectionLost();
+    if (life === undefined || life.stopped || this.#ending.closing !== undefined) return;
     counters.disconnects += 1;
     this.#connector.connectionLost();
     options.logger?.warn('mqtt: connection lost', { error: end.error });
@@ -302,11 +282,9 @@ export class Supervisor implements LinkHandlers {
   crashed(error: StoreError): void {
     this.#parts.events.emit('storeError', error);
     const life = this.#life;
-    const link = this.#link;
-    link?.fail(0x80, error);
-    this.#failing = link?.disconnect({ type: 'disconnect', reasonCode: 0x80 });
+    this.#ending.storeFailed(this.#link, error);
     this.#link = undefined;
-    if (life !== undefined && !life.stopped && this.#closing === undefined) this.#finish(life, error);
+    if (life !== undefined && !life.stopped && this.#ending.closing === undefined) this.#finish(life, error);
   }
 
   /** The client ends by itself. Session, store and queue stay; `connect()` starts again. */
@@ -316,32 +294,17 @@ export class Supervisor implements LinkHandlers {
     this.#life = undefined;
     this.#parts.options.logger?.error('mqtt: closed', { error });
     this.#setState('closed');
-    void this.#whileClosing(() => this.#endWaits(error));
+    void this.#ending.begin(() => this.#endWaits(error));
     this.#parts.events.emit('close', { error });
   }
 
   // -- Closing -----------------------------------------------------------------------------------------------------------
 
-  /** Known before it begins: what ends raises `drop` at once, and its listeners may call disconnect() and connect(). */
-  #whileClosing(close: () => Promise<void>): Promise<void> {
-    let begin: (closed: Promise<void>) => void = () => undefined;
-    const closing = new Promise<void>((resolve) => {
-      begin = resolve;
-    });
-    this.#closing = closing;
-    begin(
-      close().finally(() => {
-        if (this.#closing === closing) this.#closing = undefined;
-      }),
-    );
-    return closing;
-  }
-
   async #close(options: ResolvedDisconnectOptions): Promise<void> {
     const { host, events } = this.#parts;
     const life = this.#life;
     this.#setState('closing');
-    if (options.drainTimeoutMs > 0 && this.#link) await this.#drain(options);
+    if (options.drainTimeoutMs > 0 && this.#link) await this.#ending.drain(options);
     life?.stop(mqttError('CLOSED', 'disconnect() was called'));
     this.#life = undefined;
     const expiry = options.sessionExpiryInterval ?? this.#info?.sessionExpiryInterval ?? 0;
@@ -349,63 +312,23 @@ export class Supervisor implements LinkHandlers {
     const endsSession = this.#link !== undefined && expiry === 0;
     if (endsSession) host.engine?.endSession(host.now());
     const ended = this.#endWaits(undefined);
-    await this.#recorded();
+    await this.#ending.recorded();
     const link = this.#link;
     this.#link = undefined;
     host.runner.unbind();
     if (!endsSession) host.engine?.handleDisconnected(host.now(), link ? expiry : undefined);
     host.rest();
-    await (link?.disconnect(disconnectPacket(options)) ?? this.#failing);
-    await this.#recorded();
+    await (link?.disconnect(disconnectPacket(options)) ?? this.#ending.failing);
+    await this.#ending.recorded();
     await ended;
     this.#setState('closed');
     events.emit('close', {});
   }
 
-  /** What was decided is in the store; but a store that never answers does not hold up the end for longer than the broker may. */
-  async #recorded(): Promise<void> {
-    const { host, environment, options } = this.#parts;
-    const recorded = host.runner.committed();
-    if (recorded === undefined) return;
-    const over = new AbortController();
-    try {
-      await Promise.race([recorded, sleep(environment.clock, options.disconnectTimeoutMs, over.signal)]);
-    } finally {
-      over.abort();
-    }
-  }
-
-  /** Delivers nothing more and lets finish what is under way, as long as there is time, a connection, and the caller's patience. */
-  async #drain({ drainTimeoutMs, signal }: ResolvedDisconnectOptions): Promise<void> {
-    const { registry, publishing, environment } = this.#parts;
-    const over = new AbortController();
-    const end = (): void => over.abort();
-    const forget = onAbort(signal, end);
-    this.#onLinkLost = end;
-    try {
-      const beside = this.#parts.drain({ drainTimeoutMs, signal: over.signal });
-      const done = Promise.all([registry.drain(), publishing.whenIdle(), beside]);
-      await Promise.race([orAborted(done, over.signal), sleep(environment.clock, drainTimeoutMs, over.signal)]);
-    } catch {
-      // The connection was lost or the caller has aborted: there is nothing more to wait for.
-    } finally {
-      over.abort();
-      this.#onLinkLost = undefined;
-      forget();
-    }
-  }
-
   /** Everything that waits for the client ends with it. */
   #endWaits(error: AnyMqttError | undefined): Promise<void> {
-    const { registry, publishing, host } = this.#parts;
     this.#knownEpoch = undefined;
-    registry.end(error);
-    publishing.detachAll(error);
-    if (error !== undefined) host.engine?.handleDisconnected(host.now());
-    host.rest();
-    const closed = mqttError('CLOSED', 'The client was closed', error && { cause: error });
-    this.#waiters.reject(closed);
-    return Promise.all([this.#parts.ended(closed), this.#failing]).then(() => undefined);
+    return this.#ending.endWaits(error);
   }
 
   #setState(state: ClientState): void {
