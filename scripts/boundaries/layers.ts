@@ -18,7 +18,7 @@ const layers: readonly Layer[] = [
   { name: 'api', files: /^(api\/|errors\.ts$)/, imports: [] },
   { name: 'options', files: /^(options\/|backoff\.ts$|broker-url\.ts$)/, imports: ['api'] },
   // Small things anybody may use, except the engine: it gets `now` as a number.
-  { name: 'foundation', files: /^((virtual-)?clock|stats|fnv1a|abort)\.ts$/, imports: ['api'] },
+  { name: 'foundation', files: /^((virtual-)?clock|stats|fnv1a|turns|abort)\.ts$/, imports: ['api'] },
   // The protocol brain. The rule "the session engine is pure" holds it to much more than its imports.
   { name: 'session', files: /^session\//, imports: ['api'] },
   { name: 'stores', files: /^memory-(session-store|publisher-queue)\.ts$/, imports: ['api', 'options', 'foundation'] },

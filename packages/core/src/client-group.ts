@@ -19,7 +19,6 @@ import type {
 import { onAbort } from './abort.ts';
 import { Client } from './client.ts';
 import { type AnyMqttError, GroupError, isMqttError, joinErrors, mqttError } from './errors.ts';
-import { fnv1a } from './fnv1a.ts';
 import type { Part } from './group-loop.ts';
 import { GroupHandle, GroupSubscription, inTurns } from './group-subscription.ts';
 import { invalidOption } from './options/check.ts';
@@ -28,6 +27,7 @@ import { type ResolvedGroupOptions, resolveGroupMembers, resolveGroupOptions } f
 import { resolvePublish } from './options/publish-options.ts';
 import { checkHandler } from './options/subscribe-options.ts';
 import { resolveWaitOptions } from './options/wait-options.ts';
+import { byTopic, Turns } from './turns.ts';
 
 /** The clients' collaborators, for tests in virtual time. */
 type Environment = ConstructorParameters<typeof Client>[1];
@@ -55,7 +55,7 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
   readonly #members: readonly Member[];
   readonly #options: ResolvedGroupOptions;
   readonly #handles = new Set<GroupHandle | GroupSubscription>();
-  #next = 0;
+  readonly #turns = new Turns();
   #closed = false;
 
   /** @throws MqttError `INVALID_OPTION` (no member, a name or a store twice, an unknown key), and what the constructor of `Client` throws */
@@ -244,11 +244,8 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
 
   /** The member that is due first, then the others; those that are connected before those that are not. */
   #inTurn(topic: string): readonly Member[] {
-    const members = this.#members;
     const hashed = this.#options.publishPolicy === 'hashByTopic';
-    const first = hashed ? fnv1a(topic) % members.length : this.#next;
-    if (!hashed) this.#next = (this.#next + 1) % members.length;
-    const order = [...members.slice(first), ...members.slice(0, first)];
+    const order = hashed ? byTopic(this.#members, topic) : this.#turns.next(this.#members);
     return [...order.filter(({ client }) => client.connected), ...order.filter(({ client }) => !client.connected)];
   }
 

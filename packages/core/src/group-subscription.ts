@@ -17,6 +17,7 @@ import type { AnyMqttError } from './errors.ts';
 import { firstOf, GroupLoop, type Part, Pull, withMember } from './group-loop.ts';
 import { checkCount, checkOptions } from './options/check.ts';
 import { resolveWaitOptions } from './options/wait-options.ts';
+import { Turns } from './turns.ts';
 
 /**
  * One handler for all members, in turns: `concurrency` counts over the whole group. A message whose subscription ended while it
@@ -138,8 +139,8 @@ export class GroupHandle<H extends SubscriptionHandle = SubscriptionHandle> impl
  */
 export class GroupSubscription extends GroupHandle<Subscription> implements Subscription<GroupMessage> {
   readonly #ack: 'auto' | 'manual' | 'onReceipt';
-  /** Who is looked at first: members take turns, so that a busy one does not starve the others. */
-  #turn = 0;
+  /** Which member is looked at first: a busy one must not starve the others. */
+  readonly #turns = new Turns();
   /** End the waits there are, which then look again. */
   readonly #renewals = new Set<() => void>();
 
@@ -155,7 +156,7 @@ export class GroupSubscription extends GroupHandle<Subscription> implements Subs
 
   /** The error of a member that has one comes only when no other member can bring anything any more. */
   tryReceive(): GroupMessage | undefined {
-    for (const { handle, member } of this.#inTurn()) {
+    for (const { handle, member } of this.#turns.next(this.parts)) {
       const message = handle.size > 0 ? handle.tryReceive() : undefined;
       if (message !== undefined) return withMember(message, member);
     }
@@ -200,15 +201,9 @@ export class GroupSubscription extends GroupHandle<Subscription> implements Subs
     };
   }
 
-  #inTurn(): readonly Part<Subscription>[] {
-    const first = this.#turn;
-    this.#turn = (first + 1) % this.parts.length;
-    return [...this.parts.slice(first), ...this.parts.slice(0, first)];
-  }
-
   /** A message that is there already. */
   #pullBuffered(): Pull | undefined {
-    for (const part of this.#inTurn()) {
+    for (const part of this.#turns.next(this.parts)) {
       if (part.handle.size === 0) continue;
       const pull = new Pull(part);
       if (pull.hasTaken) return pull;
@@ -226,7 +221,7 @@ export class GroupSubscription extends GroupHandle<Subscription> implements Subs
         await buffered.next;
         return buffered;
       }
-      const pulls = this.#inTurn().map((part) => new Pull(part));
+      const pulls = this.#turns.next(this.parts).map((part) => new Pull(part));
       const first = await firstOf(pulls, signal, this.#renewals);
       if (first !== 'renewed') return first;
     }

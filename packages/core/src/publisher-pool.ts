@@ -11,9 +11,9 @@ import type { PublishOptions, PublishResult } from './api/publish.ts';
 import type { ClientStats } from './api/stats.ts';
 import type { BrokerAddress } from './broker-url.ts';
 import { type ErrorCode, isMqttError } from './errors.ts';
-import { fnv1a } from './fnv1a.ts';
 import type { ResolvedPublisherPool } from './options/client-options.ts';
 import { Counters } from './stats.ts';
+import { byTopic, Turns } from './turns.ts';
 
 /** What the pool needs of a client; `Client` fits. */
 export interface PoolMember {
@@ -43,11 +43,11 @@ export class PublisherPool {
   readonly #setup: PublisherPoolSetup;
   /** Of all members there ever were. */
   readonly #counters = new Counters();
+  readonly #turns = new Turns();
   #members: PoolMember[] = [];
   /** Members that finish what they have begun at a broker the client has left. */
   readonly #leaving = new Map<PoolMember, Promise<void>>();
   #broker: string | undefined;
-  #next = 0;
 
   constructor(setup: PublisherPoolSetup) {
     this.#setup = setup;
@@ -129,9 +129,8 @@ export class PublisherPool {
     const members = this.#members;
     if (members.length === 0) return members;
     const hashed = this.#setup.settings.routing === 'hashByTopic';
-    const first = hashed ? fnv1a(topic) % members.length : this.#next;
-    if (!hashed) this.#next = (this.#next + 1) % members.length;
-    return [...members.slice(first), ...members.slice(0, first)].filter((member) => member.connected);
+    const order = hashed ? byTopic(members, topic) : this.#turns.next(members);
+    return order.filter((member) => member.connected);
   }
 
   #make(broker: BrokerAddress, clientId: string): PoolMember {
