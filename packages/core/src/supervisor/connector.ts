@@ -112,14 +112,9 @@ export class Connector {
     this.#parts.events.emit('serverRedirect', { ...info, followed });
   }
 
-  /** Whether there is another attempt. What `shouldReconnect` itself throws counts as no, and is reported. */
+  /** Whether there is another attempt. */
   allows(error: AnyMqttError): boolean {
-    try {
-      return this.#schedule.allows(error);
-    } catch (failure) {
-      this.#parts.options.logger?.error('mqtt: shouldReconnect failed', { error: failure });
-      return false;
-    }
+    return this.#schedule.allows(error);
   }
 
   async #waitForTurn(life: Life, last: AnyMqttError): Promise<void> {

@@ -77,14 +77,31 @@ test.each([Number.NaN, -1, Infinity])(
   },
 );
 
-test('a backoff that throws gets that delay too, and is logged', () => {
+function recorder() {
   const logged: unknown[] = [];
   const ignore = (): void => undefined;
-  const logger = { debug: ignore, info: ignore, warn: ignore, error: (...line: unknown[]) => logged.push(line) };
+  return {
+    logged,
+    logger: { debug: ignore, info: ignore, warn: ignore, error: (...line: unknown[]) => void logged.push(line) },
+  };
+}
+
+test('a backoff that throws gets that delay too, and is logged', () => {
+  const { logged, logger } = recorder();
   const error = new Error('no such attempt');
   const reconnect = (): number => {
     throw error;
   };
   expect(schedule({ reconnect, logger }).next(false)).toBe(30_000);
   expect(logged).toEqual([['mqtt: reconnect failed', { error }]]);
+});
+
+test('a shouldReconnect that throws has said no, and is logged', () => {
+  const { logged, logger } = recorder();
+  const error = new Error('cannot decide');
+  const shouldReconnect = (): boolean => {
+    throw error;
+  };
+  expect(schedule({ shouldReconnect, logger }).allows(lost)).toBe(false);
+  expect(logged).toEqual([['mqtt: shouldReconnect failed', { error }]]);
 });

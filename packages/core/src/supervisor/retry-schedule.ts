@@ -58,13 +58,18 @@ export class RetrySchedule {
     if (now - this.#connectedAt > this.#delayMs) this.reset();
   }
 
-  /** Whether there is an attempt after this failure. What the application's own function throws counts as no. */
+  /** Whether there is an attempt after this failure. What `shouldReconnect` throws counts as no, and is reported. */
   allows(error: AnyMqttError): boolean {
-    const { reconnect, maximumReconnectAttempts, shouldReconnect } = this.#settings;
+    const { reconnect, maximumReconnectAttempts, shouldReconnect, logger } = this.#settings;
     if (reconnect === false || this.#attempts >= maximumReconnectAttempts || NEVER_RETRIED.has(error.code))
       return false;
     const reasonCode = 'reasonCode' in error ? error.reasonCode : undefined;
-    return shouldReconnect({ error, reasonCode, attempt: this.#attempts + 1 });
+    try {
+      return shouldReconnect({ error, reasonCode, attempt: this.#attempts + 1 });
+    } catch (failure) {
+      logger?.error('mqtt: shouldReconnect failed', { error: failure });
+      return false;
+    }
   }
 
   /** Begins the next attempt; returns how long to wait for it. After a takeover (0x8E) that is as long as the backoff ever gets. */
