@@ -5,6 +5,7 @@
 
 import type { GroupMessage } from './api/group.ts';
 import type { Message, Subscription, SubscriptionHandle } from './api/receive.ts';
+import { onAbort } from './abort.ts';
 import { mqttError } from './errors.ts';
 
 /** One member's share in a subscription of the group. */
@@ -66,36 +67,36 @@ export function firstOf(
   return new Promise((resolve, reject) => {
     let open = pulls.length;
     let failure: { readonly error: unknown } | undefined;
-    const settle = (winner: Pull | undefined): void => {
+    const end = (outcome?: Pull | 'renewed'): void => {
       open = 0;
-      signal?.removeEventListener('abort', abort);
       renewals.delete(renew);
-      for (const pull of pulls) if (pull !== winner) pull.end();
+      for (const pull of pulls) if (pull !== outcome) pull.end();
     };
-    const abort = (): void => {
-      settle(undefined);
-      reject(signal?.reason);
-    };
-    const renew = (): void => {
-      settle(undefined);
-      resolve('renewed');
+    const settle = (outcome: Pull | 'renewed' | undefined): void => {
+      forget();
+      end(outcome);
+      resolve(outcome);
     };
     const ended = (): void => {
       open -= 1;
       if (open !== 0) return;
+      // Rejected first: what comes second does nothing.
+      if (failure !== undefined) reject(failure.error);
       settle(undefined);
-      if (failure === undefined) resolve(undefined);
-      else reject(failure.error);
     };
-    signal?.addEventListener('abort', abort, { once: true });
+    const renew = (): void => settle('renewed');
     renewals.add(renew);
+    // It may have aborted since the last wait was renewed.
+    const forget = onAbort(signal, (reason) => {
+      end();
+      reject(reason);
+    });
     for (const pull of pulls) {
       pull.next.then(
         (hasMessage) => {
           if (open === 0) return;
-          if (!hasMessage) return ended();
-          settle(pull);
-          resolve(pull);
+          if (hasMessage) settle(pull);
+          else ended();
         },
         (error: unknown) => {
           if (open === 0) return;
