@@ -7,6 +7,7 @@ import { isBytes } from '@mqttv5/wire/client-side';
 import type { Authenticator } from '../api/connect.ts';
 import type { MaybePromise } from '../api/common.ts';
 import { hexByte } from '../api/reason-codes.ts';
+import { orAborted } from '../abort.ts';
 import { isMqttError, mqttError } from '../errors.ts';
 import type { AnyMqttError, ProtocolError } from '../errors.ts';
 import { MAXIMUM_FIELD_BYTES } from '../options/check.ts';
@@ -54,7 +55,6 @@ export function authPacket(reasonCode: number, method: string, data: Uint8Array 
 export class AuthenticationExchange {
   readonly #authenticator: Authenticator;
   readonly #controller = new AbortController();
-  #rejectStep: ((reason: unknown) => void) | undefined;
 
   constructor(authenticator: Authenticator) {
     this.#authenticator = authenticator;
@@ -87,25 +87,17 @@ export class AuthenticationExchange {
   /** Ends the step that runs, and the authenticator's `signal`, with `reason`. */
   cancel(reason: unknown): void {
     this.#controller.abort(reason);
-    this.#rejectStep?.(reason);
   }
 
   async #step<T>(name: string, call: () => MaybePromise<T>): Promise<T> {
-    this.#controller.signal.throwIfAborted();
+    const { signal } = this.#controller;
+    signal.throwIfAborted();
     try {
-      return await Promise.race([call(), this.#cancelled()]);
+      return await orAborted(Promise.resolve(call()), signal);
     } catch (error) {
-      if (this.#controller.signal.aborted) throw this.#controller.signal.reason;
+      if (signal.aborted) throw signal.reason;
       throw authFailed(`The authenticator's ${name} failed`, error);
-    } finally {
-      this.#rejectStep = undefined;
     }
-  }
-
-  #cancelled(): Promise<never> {
-    return new Promise((_resolve, reject) => {
-      this.#rejectStep = reject;
-    });
   }
 }
 
