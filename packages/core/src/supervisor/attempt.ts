@@ -93,10 +93,9 @@ async function prepareCredentials(
   signal.throwIfAborted();
   try {
     const context = { signal, attempt, broker: new URL(broker.url) };
-    return resolveCredentials(
-      connect, // The hook may ignore its signal: the attempt does not wait for it.
-      await orAborted((async () => hook(connect, context))(), signal),
-    );
+    // The hook may ignore its signal: the attempt does not wait for it.
+    const returned = await orAborted((async () => hook(connect, context))(), signal);
+    return resolveCredentials(connect, returned);
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     throw mqttError('PREPARE_CONNECT_FAILED', 'prepareConnect failed', { cause: error });

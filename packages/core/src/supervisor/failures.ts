@@ -13,6 +13,11 @@ export function attemptError(cause: unknown): AnyMqttError {
     : mqttError('DIAL_FAILED', `The attempt to connect failed: ${String(cause)}`, { cause });
 }
 
+/** What ends with a `connect()` that was aborted: the reason of a signal may be anything. */
+export function abortError(reason: unknown): AnyMqttError {
+  return isMqttError(reason) ? reason : mqttError('CLOSED', 'connect() was aborted', { cause: reason });
+}
+
 /** Records that could not be read back: set aside, and said. */
 export function restoreFailure(report: RestoreReport): StoreError | undefined {
   const { damaged, giveUpSession } = report;

@@ -13,7 +13,7 @@ import type { ClientState, ConnackInfo } from '../api/connect.ts';
 import type { DisconnectOptions } from '../api/options.ts';
 import { type BrokerAddress, redactUrl } from '../broker-url.ts';
 import type { Link, LinkEnd, LinkHandlers } from '../connection/link.ts';
-import { type AnyMqttError, isMqttError, mqttError, ProtocolError, type StoreError } from '../errors.ts';
+import { type AnyMqttError, mqttError, ProtocolError, type StoreError } from '../errors.ts';
 import { type ResolvedDisconnectOptions, resolveDisconnectOptions } from '../options/disconnect-options.ts';
 import type { RestoreReport } from '../session/effects.ts';
 import type { AttemptResult } from './attempt.ts';
@@ -21,7 +21,7 @@ import { connackInfo } from './connack-info.ts';
 import { ConnectionWaiters } from './connection-waiters.ts';
 import { Connector, type ConnectorParts } from './connector.ts';
 import { Ending, type EndingParts } from './ending.ts';
-import { attemptError, disconnectInfo, disconnectPacket, restoreFailure } from './failures.ts';
+import { abortError, attemptError, disconnectInfo, disconnectPacket, restoreFailure } from './failures.ts';
 import { onAbort, orAborted } from '../abort.ts';
 import { Life } from './life.ts';
 
@@ -131,7 +131,7 @@ export class Supervisor implements LinkHandlers {
     const engine = host.engine;
     if (life.stopped || engine === undefined) {
       const reason: unknown = life.stopped ? life.signal.reason : mqttError('CLOSED', 'The session store failed');
-      link.destroy(isMqttError(reason) ? reason : mqttError('CLOSED', 'connect() was aborted', { cause: reason }));
+      link.destroy(abortError(reason));
       throw reason;
     }
     const info = connackInfo(broker.url, connect, connack);
@@ -199,7 +199,7 @@ export class Supervisor implements LinkHandlers {
     if (this.#life !== life) return;
     life.stop(reason);
     this.#life = undefined;
-    const error = isMqttError(reason) ? reason : mqttError('CLOSED', 'connect() was aborted', { cause: reason });
+    const error = abortError(reason);
     this.#dropLink(error);
     this.#parts.host.rest();
     this.#parts.publishing.detachAll(error);
