@@ -4,7 +4,7 @@
 
 import { createHash, createHmac, pbkdf2Sync, timingSafeEqual } from 'node:crypto';
 import { type Authenticator, Client, constantBackoff, scramAuthenticator } from '@mqttv5/core';
-import { type BrokerAuthMethod, startBroker } from '@mqttv5/testing';
+import { type BrokerAuthMethod, type ScriptedConnection, startBroker } from '@mqttv5/testing';
 import { describe, expect, test } from 'vitest';
 import { connected, next, record, scripted, stateOf, turn } from './setup.ts';
 
@@ -212,7 +212,52 @@ describe('scramAuthenticator against a broker that checks it (V-081)', () => {
     await expect(client.connect()).rejects.toMatchObject({ code: 'AUTH_FAILED' });
     expect(client.state).toBe('idle');
   });
+
+  // Who sits between client and broker sees the broker's proof without knowing the password.
+  test.each([
+    ['an exchange that was cut off', true],
+    ['an exchange that still goes on', false],
+  ])('the proof of %s is worth nothing on another connection', async (_name, cut) => {
+    const authenticator = scramAuthenticator({ username: 'user', password: 'pencil', hash: 'SHA-256' });
+    const first = scripted({ authenticator });
+    const cutOff = first.client.connect().catch((error: unknown) => error);
+    const connection = await first.broker.accept();
+    const proof = await proofOf(connection);
+    if (cut) {
+      connection.drop();
+      expect(await cutOff).toMatchObject({ code: 'CONNECTION_LOST' });
+    }
+    const second = scripted({ authenticator });
+    const connecting = second.client.connect().catch((error: unknown) => error);
+    const impostor = await second.broker.accept();
+    await impostor.expect('connect');
+    const properties = { authenticationMethod: 'SCRAM-SHA-256', authenticationData: proof };
+    impostor.send({ type: 'connack', sessionPresent: false, reasonCode: 0, properties });
+    expect(await connecting).toMatchObject({ code: 'AUTH_FAILED' });
+  });
 });
+
+/** Runs the broker's side up to what CONNACK would carry, and keeps that. */
+async function proofOf(connection: ScriptedConnection): Promise<Uint8Array> {
+  const authenticationMethod = 'SCRAM-SHA-256';
+  const server = scramServer('SHA-256', 'pencil');
+  const exchange = {
+    clientId: 'c',
+    username: undefined,
+    password: undefined,
+    reauthentication: false,
+    state: undefined,
+  };
+  const connect = await connection.expect('connect');
+  const challenge = await server.begin(exchange, connect.properties?.authenticationData);
+  if (challenge.type !== 'challenge') throw new Error('SCRAM begins with a challenge');
+  const properties = { authenticationMethod, authenticationData: challenge.data ?? new Uint8Array() };
+  connection.send({ type: 'auth', reasonCode: 0x18, properties });
+  const answer = await connection.expect('auth');
+  const final = await server.continue?.(exchange, answer.properties?.authenticationData);
+  if (final?.type !== 'success') throw new Error('the client knows the password');
+  return final.data ?? new Uint8Array();
+}
 
 /** The server's side of SCRAM (RFC 5802), written from the RFC and not from the client. */
 function scramServer(hash: 'SHA-1' | 'SHA-256' | 'SHA-512', password: string, impostor = false): BrokerAuthMethod {

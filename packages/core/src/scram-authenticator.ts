@@ -70,6 +70,8 @@ export function createScramAuthenticator(options: ScramOptions, nonce: () => str
 
 /** One exchange: what was said so far, then the signature the broker has to answer with. */
 interface Exchange {
+  /** The same in every step of one exchange. */
+  readonly signal: AbortSignal;
   readonly nonce: string;
   readonly clientFirstBare: string;
   serverSignature: Uint8Array | undefined;
@@ -82,8 +84,9 @@ class ScramAuthenticator implements Authenticator {
   readonly #password: string;
   readonly #makeNonce: () => string;
   /**
-   * Oldest first. What the broker says names the exchange it belongs to (its nonce, its signature), so connections that
-   * authenticate at the same time do not mix.
+   * Oldest first. The broker's challenge names the exchange it belongs to by its nonce, so connections that authenticate at
+   * the same time do not mix. Its signature proves it on one connection only: whoever has passed on the messages of another
+   * one knows a right signature, and not the password.
    */
   readonly #pending: Set<Exchange> = new Set();
 
@@ -95,10 +98,10 @@ class ScramAuthenticator implements Authenticator {
     this.#makeNonce = makeNonce;
   }
 
-  begin(): Uint8Array {
+  begin({ signal }: { signal: AbortSignal }): Uint8Array {
     const nonce = this.#makeNonce();
     const name = this.#username.replaceAll('=', '=3D').replaceAll(',', '=2C');
-    const exchange: Exchange = { nonce, clientFirstBare: `n=${name},r=${nonce}`, serverSignature: undefined };
+    const exchange: Exchange = { signal, nonce, clientFirstBare: `n=${name},r=${nonce}`, serverSignature: undefined };
     this.#pending.add(exchange);
     for (const oldest of this.#pending) {
       if (this.#pending.size <= MAXIMUM_PENDING) break;
@@ -122,7 +125,7 @@ class ScramAuthenticator implements Authenticator {
     return encodeText(`${withoutProof},p=${encodeBase64(proof)}`);
   }
 
-  verifyServerFinal(data: Bytes | undefined): void {
+  verifyServerFinal(data: Bytes | undefined, options?: { signal: AbortSignal }): void {
     if (data === undefined || data.length === 0)
       throw authFailed('the broker did not prove that it knows the password');
     const [attribute = ''] = decodeText(data).split(',');
@@ -130,7 +133,10 @@ class ScramAuthenticator implements Authenticator {
     const signature = attribute.startsWith('v=') ? decodeBase64(attribute.slice(2)) : undefined;
     if (signature === undefined) throw authFailed('the last message of the broker is not one of SCRAM');
     const exchange = this.#find(
-      (each) => each.serverSignature !== undefined && equalBytes(each.serverSignature, signature),
+      (each) =>
+        (options === undefined || options.signal === each.signal) &&
+        each.serverSignature !== undefined &&
+        equalBytes(each.serverSignature, signature),
     );
     if (exchange === undefined) throw authFailed('the broker does not know the password: its signature is wrong');
     this.#pending.delete(exchange);

@@ -87,8 +87,11 @@ export interface Authenticator {
   begin(options: { signal: AbortSignal }): MaybePromise<Uint8Array | undefined>;
   /** Answers what the broker sent in AUTH 0x18. */
   continue(data: Bytes | undefined, options: { signal: AbortSignal }): MaybePromise<Uint8Array | undefined>;
-  /** Sees what came with the success; throws when the broker has not proved who it is. */
-  verifyServerFinal?(data: Bytes | undefined): MaybePromise<void>;
+  /**
+   * Sees what came with the success; throws when the broker has not proved who it is. The client gives all steps of one
+   * exchange the same `signal`, which tells apart connections that authenticate at once.
+   */
+  verifyServerFinal?(data: Bytes | undefined, options?: { signal: AbortSignal }): MaybePromise<void>;
 }
 
 /** What a DISCONNECT of the broker, or a CONNACK that points elsewhere, said. @see MQTT v5.0 §3.14.2 */

@@ -77,7 +77,8 @@ export class AuthenticationExchange {
 
   /** The data that concludes the exchange: CONNACK's or the last AUTH's. */
   verify(data: Uint8Array | undefined): Promise<void> {
-    return this.#step('verifyServerFinal', () => this.#authenticator.verifyServerFinal?.(challenge(data)));
+    const { signal } = this.#controller;
+    return this.#step('verifyServerFinal', () => this.#authenticator.verifyServerFinal?.(challenge(data), { signal }));
   }
 
   get verifies(): boolean {
