@@ -4,7 +4,7 @@
 
 import { Client, constantBackoff, MemorySessionStore, type SessionOperation, type SessionStore } from '@mqttv5/core';
 import { ScriptedBroker, startBroker } from '@mqttv5/testing';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { connected, next, record, scripted, stateOf, turn } from './setup.ts';
 
 /** A store whose commits can be watched, held up and made to fail. */
@@ -15,7 +15,7 @@ class WatchedStore implements SessionStore {
   gate: Promise<void> | undefined;
   refuses: (operations: readonly SessionOperation[]) => boolean = () => false;
 
-  load() {
+  load(): ReturnType<SessionStore['load']> {
     return this.inner.load();
   }
 
@@ -33,6 +33,15 @@ class WatchedStore implements SessionStore {
     if (this.refuses(operations)) throw new Error('disk full');
     this.inner.commit(operations);
   }
+}
+
+function fails(): never {
+  throw new Error('no disk');
+}
+
+function* failsHalfWay(): Iterable<readonly [string, Uint8Array]> {
+  yield ['o/1', Uint8Array.of(1)];
+  fails();
 }
 
 const isFirstPut = (operation: SessionOperation): boolean => operation.type === 'put' && operation.key.startsWith('o/');
@@ -194,6 +203,61 @@ describe('a store that fails', () => {
     await again.promise;
     expect(await lost).toMatchObject({ code: 'STORE_FAILED' });
     expect(await settled).toMatchObject({ topic: 'a', result: { reasonCode: 0 } });
+  });
+
+  test.each([
+    ['throws', () => fails()],
+    ['rejects', () => Promise.reject(new Error('no disk'))],
+    ['fails half-way', () => failsHalfWay()],
+    ['gives nothing to iterate over', () => JSON.parse('5') as never],
+  ])(
+    'on load(), which %s: connect() rejects with STORE_FAILED, idle, and the next one reads it again',
+    async (_name, load) => {
+      const store = new WatchedStore();
+      const { broker, client } = scripted({ store, clientId: 'c' });
+      const events = record(client, 'storeError', 'close', 'connectError');
+      const reads = vi.spyOn(store, 'load').mockImplementationOnce(load);
+      expect(await client.connect().catch((error: unknown) => error)).toMatchObject({
+        name: 'StoreError',
+        code: 'STORE_FAILED',
+        cause: expect.any(Error),
+      });
+      expect(client.state).toBe('idle');
+      const again = client.connect();
+      await (await broker.accept()).handshake();
+      await again;
+      expect(reads).toHaveBeenCalledTimes(2);
+      expect(events).toEqual([]);
+    },
+  );
+
+  // Nobody else in the process would run.
+  test.each([
+    ['load', 'rejection'],
+    ['commit', 'rejection'],
+    ['commit', 'close'],
+    ['commit', 'storeError'],
+  ] as const)('for ever on %s, and connect() at each %s: the event loop goes on', async (step, at) => {
+    const { client } = scripted({
+      clientId: 'c',
+      store: {
+        load: () => (step === 'load' ? fails() : []),
+        commit: () => Promise.reject(new Error('no disk')),
+        close: () => undefined,
+      },
+    });
+    let calls = 0;
+    const again = (): void => {
+      if (calls >= 1000) return;
+      calls += 1;
+      client.connect().catch(() => (at === 'rejection' ? again() : undefined));
+    };
+    if (at !== 'rejection') client.on(at, again);
+    again();
+    for (let turns = 0; turns < 20; turns += 1) await turn();
+    expect(calls).toBeGreaterThan(1);
+    expect(calls).toBeLessThan(100);
+    calls = 1000;
   });
 });
 

@@ -37,6 +37,8 @@ export class SessionHost implements RunnerTargets {
   #engine: SessionEngine | undefined;
   #runner: SessionRunner;
   #opening: Promise<SessionEngine> | undefined;
+  /** The store has failed since it was last read. */
+  #failed = false;
   #cancelTimer: (() => void) | undefined;
   #wakeAt = Number.POSITIVE_INFINITY;
 
@@ -95,11 +97,16 @@ export class SessionHost implements RunnerTargets {
   }
 
   async #restore(): Promise<SessionEngine> {
+    // Who calls connect() at each failure would otherwise go round in promise reactions, and nothing else would run.
+    if (this.#failed) await new Promise<void>((resolve) => void this.#environment.clock.nextTurn(resolve));
+    this.#failed = false;
     const engine = this.#newEngine(this.#runner);
-    let entries: Iterable<readonly [key: string, value: Uint8Array]>;
+    let entries: readonly (readonly [key: string, value: Uint8Array])[];
     try {
-      entries = (await this.#options.store?.load()) ?? [];
+      // Whole before the engine sees any of it: a store may also fail between two records.
+      entries = [...((await this.#options.store?.load()) ?? [])];
     } catch (error) {
+      this.#failed = true;
       this.#counters.storeErrors += 1;
       throw new StoreError('The session store could not be read', { cause: error });
     }
@@ -155,6 +162,7 @@ export class SessionHost implements RunnerTargets {
     const engine = this.#engine;
     const recorded = [...(engine?.exchanges() ?? [])].filter(({ qos }) => qos > 0);
     this.rest();
+    this.#failed = true;
     this.#engine = undefined;
     this.#runner = this.#newRunner();
     for (const exchange of [...unsettled, ...recorded]) {
