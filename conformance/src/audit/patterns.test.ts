@@ -122,6 +122,63 @@ describe('request and respond', () => {
     expect((await asking).text()).toBe('a');
   });
 
+  test('a higher responseQos subscribes the same topic again; its SUBACK is waited for, and later requests ask no more', async () => {
+    const { client, connection } = await connected();
+    const ask = async (responseQos: 0 | 1, granted?: 0 | 1) => {
+      const asking = client.request('q', 'x', { responseQos, timeoutMs: false });
+      const subscribe = granted === undefined ? undefined : await connection.expect('subscribe');
+      if (subscribe !== undefined) {
+        await turn();
+        expect(connection.received.at(-1)).toBe(subscribe);
+        connection.send({ type: 'suback', packetIdentifier: subscribe.packetIdentifier, reasonCodes: [granted ?? 0] });
+      }
+      const { properties } = await connection.expect('publish');
+      connection.send({
+        type: 'publish',
+        topicName: properties?.responseTopic ?? '',
+        payload: encoder.encode('answer'),
+        qos: 0,
+        retain: false,
+        dup: false,
+        packetIdentifier: 0,
+        properties: { correlationData: properties?.correlationData ?? new Uint8Array(0) },
+      });
+      expect((await asking).text()).toBe('answer');
+      return { topic: properties?.responseTopic, asked: subscribe?.filters[0] };
+    };
+    const first = await ask(0, 0);
+    const second = await ask(1, 1);
+    expect([first.asked?.qos, second.asked?.qos]).toEqual([0, 1]);
+    expect(second.asked?.topicFilter).toBe(first.topic);
+    expect(await ask(0)).toEqual({ topic: first.topic, asked: undefined });
+    expect(await ask(1)).toEqual({ topic: first.topic, asked: undefined });
+    await turn();
+    expect(connection.received.map(({ type }) => type)).not.toContain('unsubscribe');
+  });
+
+  test('a broker that gives another Response Information gets another response topic, and the old one back', async () => {
+    const { broker, client, connection } = await connected(
+      { requestResponseInformation: true },
+      { properties: { responseInformation: 'old' } },
+    );
+    const first = error(client.request('q', 'x', { timeoutMs: false }));
+    const before = await connection.expect('subscribe');
+    connection.send({ type: 'suback', packetIdentifier: before.packetIdentifier, reasonCodes: [0] });
+    await connection.expect('publish');
+    connection.drop();
+    const again = await broker.accept();
+    await again.handshake({ sessionPresent: true, properties: { responseInformation: 'new' } });
+    await next(client, 'connect');
+    const second = error(client.request('q', 'x', { timeoutMs: false }));
+    const after = await again.expect('subscribe');
+    expect(after.filters[0]?.topicFilter).toMatch(/^new\/[0-9a-f]{32}$/);
+    again.send({ type: 'suback', packetIdentifier: after.packetIdentifier, reasonCodes: [0] });
+    expect((await again.expect('unsubscribe')).topicFilters).toEqual([before.filters[0]?.topicFilter]);
+    expect((await again.expect('publish')).properties?.responseTopic).toBe(after.filters[0]?.topicFilter);
+    await client.disconnect();
+    expect([await first, await second]).toMatchObject([{ code: 'CLOSED' }, { code: 'CLOSED' }]);
+  });
+
   test('a response that overtakes the PUBACK of its request is the answer; the exchange ends by itself', async () => {
     const { client, connection } = await connected();
     const settled = next(client, 'publishSettled');

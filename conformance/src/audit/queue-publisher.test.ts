@@ -110,7 +110,8 @@ describe('refusals', () => {
 
   test('any other is retried behind later messages', async () => {
     const { client, connection } = await connected();
-    const { publisher: queued } = publisher(client, { window: 1 });
+    // Long enough for a busy machine to begin the second one before the first is due again.
+    const { publisher: queued } = publisher(client, { window: 1, retryBackoff: constantBackoff(50) });
     const first = await queued.publish('a', '1');
     await queued.publish('a', '2');
     await acknowledge(connection, 0x97);

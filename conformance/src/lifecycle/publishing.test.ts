@@ -263,6 +263,37 @@ describe('tryPublish', () => {
     await client.disconnect();
     expect(client.tryPublish('a', 'x')).toBe(false);
   });
+
+  test.each(['wait', 'dropNewest'] as const)(
+    'false above the mark behind a commit as well, and then it is never sent (writeOverflow "%s")',
+    async (writeOverflow) => {
+      const { client, connection } = await connected({
+        store: new MemorySessionStore(),
+        clientId: 'c',
+        writeHighWaterMark: 1024,
+        writeOverflow,
+      });
+      // Held back until its record is stored, so the connection has seen none of it.
+      const publishing = client.publish('held', new Uint8Array(2_000), { qos: 1 });
+      expect(client.tryPublish('too much', 'x')).toBe(false);
+      const { packetIdentifier } = await connection.expect('publish');
+      connection.send({ type: 'puback', packetIdentifier, reasonCode: 0 });
+      await publishing;
+      expect(client.tryPublish('last', 'x')).toBe(true);
+      await turn();
+      const sent = connection.received.flatMap((packet) => (packet.type === 'publish' ? [packet.topicName] : []));
+      expect(sent).toEqual(['held', 'last']);
+    },
+  );
+
+  test('throws what the broker does not take, and has not sent it', async () => {
+    const { client, connection } = await connected({}, { properties: { maximumPacketSize: 64 } });
+    expect(() => client.tryPublish('a', new Uint8Array(100))).toThrow(
+      expect.objectContaining({ code: 'PACKET_TOO_LARGE' }),
+    );
+    expect(client.tryPublish('b', 'x')).toBe(true);
+    expect((await connection.expect('publish')).topicName).toBe('b');
+  });
 });
 
 test('a connection that is being ended takes nothing more: QoS 0 is NOT_CONNECTED, QoS 1 waits unsent and goes without DUP', async () => {

@@ -144,6 +144,21 @@ describe('giving up', () => {
     expect(asked).toEqual([[0x98, 1]]);
   });
 
+  test('a shouldReconnect that throws counts as no, and is logged: the client ends with the loss', async () => {
+    const failure = new TypeError('of the application');
+    const logged: unknown[] = [];
+    const { client, connection } = await connected({
+      logger: { debug: ignore, info: ignore, warn: ignore, error: (...line) => logged.push(line) },
+      shouldReconnect: () => {
+        throw failure;
+      },
+    });
+    connection.drop();
+    expect(await next(client, 'close')).toMatchObject({ error: { code: 'CONNECTION_LOST' } });
+    expect(client.state).toBe('closed');
+    expect(logged[0]).toEqual(['mqtt: shouldReconnect failed', { error: failure }]);
+  });
+
   test('`reconnect: false` ends with the first loss', async () => {
     const { client, connection } = await connected({ reconnect: false });
     connection.drop();
@@ -218,6 +233,27 @@ describe('redirection (§4.11)', () => {
     await (await broker.accept()).handshake();
     expect(dialled).toEqual(['scripted:1883', 'b:1883']);
   });
+
+  test('one that throws: not followed, reported and logged, and the client goes on', async () => {
+    const failure = new TypeError('of the application');
+    const logged: unknown[] = [];
+    const { broker, client, dialled } = twoBrokers({
+      logger: { debug: ignore, info: ignore, warn: ignore, error: (...line) => logged.push(line) },
+      followServerRedirects: () => {
+        throw failure;
+      },
+    });
+    const connecting = client.connect();
+    const first = await broker.accept();
+    await first.handshake();
+    await connecting;
+    const redirect = next(client, 'serverRedirect');
+    first.send({ type: 'disconnect', reasonCode: 0x9c, properties: { serverReference: 'elsewhere' } });
+    await (await broker.accept()).handshake({ sessionPresent: true });
+    expect(await redirect).toMatchObject({ reasonCode: 0x9c, followed: false });
+    expect(dialled).toEqual(['scripted:1883', 'scripted:1883']);
+    expect(logged).toEqual([['mqtt: followServerRedirects failed', { error: failure }]]);
+  });
 });
 
 test('setBrokers applies to the next attempt (T-163)', async () => {
@@ -239,3 +275,5 @@ test('setBrokers applies to the next attempt (T-163)', async () => {
   expect(dialled).toEqual(['scripted:1883', 'other:1883']);
   expect(() => client.setBrokers('localhost:1883')).toThrow(expect.objectContaining({ code: 'INVALID_BROKER_URL' }));
 });
+
+function ignore(): void {}

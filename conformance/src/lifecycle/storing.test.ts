@@ -340,6 +340,20 @@ describe('while an asynchronous store is being read', () => {
     await publishing;
   });
 
+  test('one that cannot be read: connect() rejects with STORE_FAILED, the publish with NOT_CONNECTED, and nothing was sent', async () => {
+    const { client, connecting, loaded } = await reading();
+    const publishing = client.publish('a', 'x', { qos: 1 });
+    publishing.catch(() => undefined);
+    const failure = new Error('not this disk');
+    loaded.reject(failure);
+    await expect(connecting).rejects.toMatchObject({ code: 'STORE_FAILED', cause: failure });
+    await expect(publishing).rejects.toMatchObject({
+      code: 'NOT_CONNECTED',
+      delivery: 'notSent',
+      cause: { code: 'STORE_FAILED', cause: failure },
+    });
+  });
+
   test('one that is never read: signal and disconnect() end a publish all the same, and nothing was sent', async () => {
     const { client, connecting } = await reading();
     const controller = new AbortController();

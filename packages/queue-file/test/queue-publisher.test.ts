@@ -189,6 +189,32 @@ describe('publish', () => {
     expect(await again.delivered()).toEqual({ reasonCode: 0x10 });
   });
 
+  test('an id whose message is dead gives the dead one: delivered() says why, and nothing is added', async () => {
+    const taken = Gate.of<void>();
+    const queue = new MemoryPublisherQueue();
+    const onDeadLetter = async (): Promise<void> => await taken.promise;
+    const bench = new Bench({ queue, options: { onDeadLetter } });
+    await bench.publish('a', { id: 'mine' });
+    const connection = await bench.connect();
+    const [packet] = await expectPublishes(connection, 'a');
+    if (packet) connection.send(puback(packet, 0x87));
+    await expect((await bench.publish('b', { id: 'mine' })).delivered()).rejects.toMatchObject({
+      code: 'PUBLISH_REFUSED',
+      reasonCode: 0x87,
+    });
+    taken.resolve();
+    await bench.publisher.flush();
+    // Of one that died in an earlier process the code is left.
+    const unbounded = { maximumSize: 10, overflow: 'dropNewest', keep: new Set<number>() } as const;
+    const entry = { id: 'c', topic: 'c', payload: new Uint8Array(0), options: {}, enqueuedAt: 0, expiresAt: undefined };
+    await bench.client.disconnect();
+    queue.markDead(queue.enqueue(entry, unbounded).entry.sequence, 'PACKET_TOO_LARGE');
+    const again = await bench.publish('c', { id: 'c' });
+    expect(await codeOf(again.delivered())).toBe('PACKET_TOO_LARGE');
+    expect(bench.publisher.size).toBe(0);
+    expect(connection.received.filter(({ type }) => type === 'publish')).toHaveLength(1);
+  });
+
   test('idempotencyKey adds the id as a user property, once (T-238)', async () => {
     const bench = new Bench({ options: { idempotencyKey: true } });
     const { id } = await bench.publish('a', { userProperties: [['x', '1']] });
@@ -863,6 +889,20 @@ describe('a session store that fails', () => {
     expect([...store.load()].filter(([key]) => /^[co]\//.test(key))).toEqual([]);
   });
 
+  test('to be read evicts nothing: publish rejects, and the next one asks the store again (Q-04)', async () => {
+    const store = new MemorySessionStore();
+    const load = store.load.bind(store);
+    store.load = () => {
+      throw new TypeError('disk broken');
+    };
+    const bench = new Bench({ client: { store }, options: { maximumSize: 1, overflow: 'dropOldest' } });
+    await expect(bench.publish('a')).rejects.toMatchObject({ code: 'STORE_FAILED' });
+    expect(bench.publisher.size).toBe(0);
+    store.load = load;
+    await bench.publish('b', { id: 'b' });
+    expect((await bench.inQueue()).map(({ id }) => id)).toEqual(['b']);
+  });
+
   test('to take a new message: it was never sent, and is tried again', async () => {
     const store = new FailingStore();
     const bench = new Bench({ client: { store } });
@@ -1088,6 +1128,9 @@ describe('construction', () => {
     expect(() => new QueuePublisher(client, {} as PublisherQueue)).toThrow(
       expect.objectContaining({ code: 'INVALID_OPTION' }),
     );
+    // Without it an exchange in the session could not be told from that of another queue.
+    const nameless = Object.defineProperty(new MemoryPublisherQueue(), 'id', { value: '' });
+    expect(() => new QueuePublisher(client, nameless)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }));
   });
 });
 

@@ -191,6 +191,20 @@ test('a filter that alone exceeds the Maximum Packet Size is PACKET_TOO_LARGE', 
   expect(bench.port.requests).toEqual([]);
 });
 
+test('unsubscribe() of a filter that a lower Maximum Packet Size rules out rejects with PACKET_TOO_LARGE, the others are sent', async () => {
+  const bench = new Bench();
+  bench.connect();
+  const subscription = bench.declare(['a', 'x'.repeat(60)]);
+  bench.answer();
+  bench.drop();
+  bench.connect({ fate: 'resumed', info: { maximumPacketSize: 50 } });
+  const unsubscribing = subscription.unsubscribe();
+  expect(asked(bench).slice(1)).toEqual(['unsubscribe a']);
+  bench.answer();
+  await expect(unsubscribing).rejects.toMatchObject({ code: 'PACKET_TOO_LARGE' });
+  expect(subscription.closed).toBe(true);
+});
+
 // States --------------------------------------------------------------------------------------------------------------------
 
 test('subscribe in a state without a connection to come: NOT_CONNECTED, CLOSED; while connecting it waits', async () => {

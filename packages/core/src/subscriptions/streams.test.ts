@@ -216,6 +216,21 @@ test('S-069 T-207 receive: a message is its taker’s; nothing acknowledges it b
   expect(bench.port.acks).toEqual([{ packetIdentifier: 1, reasonCode: 0 }]);
 });
 
+test('next() called again before its message came: each call gets its own, and none is left waiting at the end', async () => {
+  const bench = new Bench();
+  bench.connect();
+  const stream = await granted(bench, 'a', { qos: 1 });
+  const loop = stream[Symbol.asyncIterator]();
+  const calls = [loop.next(), loop.next(), loop.next(), loop.next()];
+  for (const payload of ['1', '2', '3']) bench.publish('a', { qos: 1, payload });
+  const given = await Promise.all(calls.slice(0, 3));
+  expect(given.map(({ value }) => value?.text())).toEqual(['1', '2', '3']);
+  // The one in hand is the newest; those before it were asked behind.
+  expect(bench.port.acks.map(({ packetIdentifier }) => packetIdentifier)).toEqual([1, 2]);
+  void stream.unsubscribe();
+  expect(await calls[3]).toEqual({ value: undefined, done: true });
+});
+
 test('an aborted receive rejects with the reason and loses no message', async () => {
   const bench = new Bench();
   bench.connect();

@@ -72,6 +72,17 @@ test('a listener that throws, or whose promise rejects, is logged and harms nobo
   ]);
 });
 
+test('a listener that throws is reported where there is no logger', async () => {
+  const { events, unheard } = hub();
+  const failure = new TypeError('of the listener');
+  events.on('reauthenticated', () => {
+    throw failure;
+  });
+  events.emit('reauthenticated');
+  await Promise.resolve();
+  expect(unheard).toEqual([['A listener of "reauthenticated" failed', failure]]);
+});
+
 test('a failure with neither a listener nor a logger is reported; one with a listener is not', async () => {
   const { events, unheard } = hub();
   const failure = new StoreError('disk full');
