@@ -70,6 +70,8 @@ describe('request and respond', () => {
     ] as const) {
       const response = await two.request(topic, 'hi', { qos, responseQos: 2 });
       seen.push(response.qos);
+      // The rest of the body are the reply's properties.
+      expect(response.properties.contentType).toBe(topic === 'echo' ? 'x' : undefined);
     }
     expect(seen).toEqual([1, 0, 1, 2]);
   });
@@ -238,6 +240,25 @@ describe('request and respond', () => {
     const { packetIdentifier } = await connection.expect('subscribe');
     connection.send({ type: 'suback', packetIdentifier, reasonCodes: [0x87] });
     expect(await asking).toMatchObject({ code: 'REQUEST_UNSUPPORTED', cause: { code: 'SUBSCRIBE_REFUSED' } });
+  });
+
+  test('and the next request asks for it again', async () => {
+    const { client, connection } = await connected();
+    for (const granted of [0x87, 0x00]) {
+      const asking = client.request('q', 'x', { timeoutMs: false });
+      const failed = error(asking);
+      const { packetIdentifier } = await connection.expect('subscribe');
+      connection.send({ type: 'suback', packetIdentifier, reasonCodes: [granted] });
+      if (granted === 0x87) expect(await failed).toMatchObject({ code: 'REQUEST_UNSUPPORTED' });
+      else expect((await connection.expect('publish')).topicName).toBe('q');
+    }
+  });
+
+  test('a signal that has aborted before: its reason, and nothing was sent', async () => {
+    const { client, connection } = await connected();
+    expect(await error(client.request('q', 'x', { signal: AbortSignal.abort('before') }))).toBe('before');
+    await turn();
+    expect(connection.received.map(({ type }) => type)).toEqual(['connect']);
   });
 
   test('a handler may await a request: it listens at QoS 0', async () => {

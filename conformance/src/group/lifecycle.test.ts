@@ -143,6 +143,13 @@ describe('connecting a group', () => {
     expect(group.members.map(({ client }) => client.connected)).toEqual([false, false]);
   });
 
+  test('begins no other with sequentialLifecycle once one has failed (S-101)', async () => {
+    const good = await watchedBroker();
+    const group = makeGroup([{ brokers: NOBODY }, { brokers: good.url }], { sequentialLifecycle: true });
+    await expect(group.connect()).rejects.toMatchObject({ code: 'DIAL_FAILED' });
+    expect(good.seen).toEqual([]);
+  });
+
   test('fails with the errors of all brokers that failed', async () => {
     const group = makeGroup([{ brokers: [NOBODY, NOBODY] }, { brokers: NOBODY }]);
     await expect(group.connect()).rejects.toMatchObject({

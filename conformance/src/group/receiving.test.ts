@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { getEventListeners } from 'node:events';
 import { Typed } from '@mqttv5/core';
 import type { Codec, GroupMessage, Subscription } from '@mqttv5/core';
 import { describe, expect, test } from 'vitest';
@@ -263,6 +264,37 @@ describe('subscribing on every member', () => {
     await away.broker.close();
     await expect.poll(() => group.members[0]?.client.state).toBe('reconnecting');
     await expect(group.subscribe('a')).rejects.toMatchObject({ code: 'SUBSCRIBE_REFUSED' });
+  });
+
+  test('nor does a handler', async () => {
+    const [away, bad] = [await watchedBroker(), await watchedBroker(REFUSES)];
+    const group = makeGroup([{ brokers: away.url }, { brokers: bad.url }]);
+    await group.connect();
+    await away.broker.close();
+    await expect.poll(() => group.members[0]?.client.state).toBe('reconnecting');
+    const subscribing = group.subscribeCallback('a', () => undefined);
+    await expect(subscribing).rejects.toMatchObject({ code: 'SUBSCRIBE_REFUSED' });
+  });
+
+  test('names the member that delivered, in whatever order they answered, and leaves no listener on its signal', async () => {
+    const granted = Promise.withResolvers<void>();
+    const slow = await watchedBroker({
+      intercept: async (direction, packet) => {
+        if (direction === 'out' && packet.type === 'suback') await granted.promise;
+      },
+    });
+    const quick = await watchedBroker({
+      intercept: (direction, packet) => {
+        if (direction === 'out' && packet.type === 'suback') setImmediate(granted.resolve);
+      },
+    });
+    const group = makeGroup([{ brokers: slow.url }, { brokers: quick.url }]);
+    const { signal } = new AbortController();
+    await group.connect({ signal });
+    const subscription = await group.subscribe('a', { qos: 1, signal });
+    for (const [name, { broker }] of Object.entries({ slow, quick })) broker.publish('a', name, { qos: 1 });
+    expect(await texts(subscription, 2)).toEqual(['member-1: slow', 'member-2: quick']);
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
   });
 
   test('goes one after the other with sequentialLifecycle, and stops at a refusal (S-101)', async () => {

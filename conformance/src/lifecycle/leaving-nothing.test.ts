@@ -36,6 +36,8 @@ test('connect, use, disconnect, fifty times over real sockets: no socket, timer 
       await client.publish('a', 'x', { qos: 2, messageExpiryInterval: 60, signal });
       await subscription.receive({ signal });
       await client.ping({ signal });
+      await client.respond('question', (request) => request.payload, { signal });
+      await client.request('question', 'x', { signal });
       if (round % 2 === 0) broker.dropConnections();
       await client.disconnect({ signal });
     }

@@ -292,6 +292,29 @@ test('"pause": a buffer that is full of messages that were put back, or of a los
   expect(stream.dropped).toBe(0);
 });
 
+test('"pause": what is left of a subscription that the broker has taken away stops no reading', async () => {
+  const bench = new Bench();
+  bench.connect();
+  const stream = bench.declare('a', { overflow: 'pause', bufferSize: 2 });
+  bench.answer();
+  for (const payload of ['1', '2', '3']) bench.publish('a', { payload });
+  const loop = stream.batches({ maximum: 2 })[Symbol.asyncIterator]();
+  await loop.next();
+  for (const payload of ['4', '5']) bench.publish('a', { payload });
+  expect(bench.port.reading).toBe(false);
+  bench.drop();
+  bench.connect({ fate: 'lost' });
+  expect(bench.port.reading).toBe(false);
+  bench.answer(0x87);
+  expect([stream.closed, stream.size, bench.port.reading]).toEqual([true, 3, true]);
+  // What its reader puts back neither.
+  await loop.return?.();
+  expect([stream.size, bench.port.reading]).toEqual([5, true]);
+  const rest: (string | undefined)[] = [];
+  while (stream.size > 0) rest.push(stream.tryReceive()?.text());
+  expect(rest).toEqual(['1', '2', '3', '4', '5']);
+});
+
 test('"pause" on a connection that cannot pause is INVALID_OPTION for subscribe and ready(), now or when connected', async () => {
   const bench = new Bench();
   bench.port.canPause = false;

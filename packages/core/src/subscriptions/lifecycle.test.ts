@@ -54,6 +54,29 @@ test('drain: gives nothing more out and waits for the running handler; what wait
   expect(bench.port.acks).toHaveLength(1);
 });
 
+test('drain: a handler that is free gets nothing that arrives meanwhile; it comes again', async () => {
+  const bench = new Bench();
+  bench.connect();
+  let finish: () => void = () => undefined;
+  const busy = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  const begun: string[] = [];
+  const handler = (message: Message): unknown => begun.push(message.text()) === 1 && busy;
+  bench.declareCallback('slow', handler, { qos: 1, concurrency: 2 });
+  bench.declareCallback('free', handler, { qos: 1 });
+  bench.publish('slow', { qos: 1, payload: '1' });
+  const drained = bench.registry.drain();
+  bench.publish('free', { qos: 1, payload: '2' });
+  bench.publish('slow', { qos: 1, payload: '3' });
+  finish();
+  await drained;
+  await turn();
+  expect(begun).toEqual(['1']);
+  bench.registry.end(undefined);
+  expect(bench.port.acks).toEqual([{ packetIdentifier: 1, reasonCode: 0 }]);
+});
+
 test('drain: a handler that fails because the client is closing refuses nothing: its message comes again', async () => {
   const bench = new Bench();
   bench.connect();

@@ -523,6 +523,7 @@ test('V-061 T-202: a SUBSCRIBE that the broker answers with drops is given up wi
   bench.settle(error);
   expect(declared.error).toBe(error);
   expect(bench.port.subscribeErrors).toEqual([{ subscription: declared, error }]);
+  expect(declared.results).toEqual([{ filter: 'c', reasonCode: 0x82 }]);
   expect(asked(bench)).toEqual(['subscribe a b', 'subscribe c']);
 });
 

@@ -231,6 +231,24 @@ test('next() called again before its message came: each call gets its own, and n
   expect(await calls[3]).toEqual({ value: undefined, done: true });
 });
 
+test.each(['messages', 'batches'] as const)(
+  'a loop over %s that is left while it waits: the wait ends, and the next message goes to somebody else',
+  async (shape) => {
+    const bench = new Bench();
+    bench.connect();
+    const stream = await granted(bench, 'a', { qos: 1 });
+    const loop = (shape === 'messages' ? stream : stream.batches())[Symbol.asyncIterator]();
+    const waiting = loop.next();
+    await turn();
+    await loop.return?.();
+    expect(await waiting).toEqual({ value: undefined, done: true });
+    bench.publish('a', { qos: 1, payload: '1' });
+    expect(await loop.next()).toEqual({ value: undefined, done: true });
+    expect(stream.tryReceive()?.text()).toBe('1');
+    expect(bench.port.acks).toEqual([]);
+  },
+);
+
 test('an aborted receive rejects with the reason and loses no message', async () => {
   const bench = new Bench();
   bench.connect();
