@@ -124,6 +124,18 @@ describe('topic aliases', () => {
     expect(await error(client.publish('b', '', { topicAlias: 2 }))).toMatchObject({ code: 'TOPIC_ALIAS_INVALID' });
   });
 
+  test('by hand: everything else of the message goes along', async () => {
+    const { client, connection } = await connected({}, { properties: { topicAliasMaximum: 2 } });
+    const rest = { contentType: 'text/plain', userProperties: { k: 'v' } };
+    await client.publish('a', 'x', { topicAlias: 1, retain: true, ...rest });
+    expect(await connection.expect('publish')).toMatchObject({
+      topicName: 'a',
+      payload: new TextEncoder().encode('x'),
+      retain: true,
+      properties: { topicAlias: 1, contentType: 'text/plain', userProperties: [['k', 'v']] },
+    });
+  });
+
   test('in: takes effect for every valid PUBLISH that carries it, also a repeat and one nobody wants', async () => {
     const { client, connection } = await connected({ topicAliasMaximum: 2 });
     const subscribing = client.subscribe('in/#', { qos: 1, ack: 'manual' });

@@ -131,6 +131,18 @@ describe('drainTimeoutMs', () => {
     expect(handled).toBe(2);
   });
 
+  test('not for a publish whose caller has given up', async () => {
+    const { client, connection } = await connected();
+    const controller = new AbortController();
+    const publishing = client.publish('a', 'x', { qos: 1, signal: controller.signal });
+    await connection.expect('publish');
+    controller.abort('enough');
+    await expect(publishing).rejects.toBe('enough');
+    const disconnecting = client.disconnect({ drainTimeoutMs: 60_000 });
+    await connection.expect('disconnect');
+    await disconnecting;
+  });
+
   test('and gives up after that long', async () => {
     const { client, connection } = await connected();
     const publishing = client.publish('a', 'x', { qos: 1 }).catch((error: unknown) => error);

@@ -75,6 +75,28 @@ describe('the exchanges', () => {
   });
 });
 
+test.each([
+  ['small', 10, {}],
+  ['more than a connection takes at once', 1_000_000, {}],
+  ['behind a commit', 10, { store: new MemorySessionStore(), clientId: 'c' }],
+] as const)('a QoS 0 payload is the one of the call as well: %s', async (_name, length, options) => {
+  const { client, connection } = await connected(options);
+  for (const send of [
+    (bytes: Uint8Array) => client.publish('a', bytes),
+    (bytes: Uint8Array) => Promise.resolve(client.tryPublish('a', bytes)),
+  ]) {
+    const bytes = new Uint8Array(length).fill(1);
+    // Where there is a store, the next one waits for the commit of this one.
+    const stored = client.publish('stored', '', { qos: 1 });
+    const sent = send(bytes);
+    bytes.fill(2);
+    const { packetIdentifier } = await connection.expect('publish');
+    connection.send({ type: 'puback', packetIdentifier, reasonCode: 0 });
+    await Promise.all([stored, sent]);
+    expect(new Set((await connection.expect('publish')).payload)).toEqual(new Set([1]));
+  }
+});
+
 describe('publishMode', () => {
   test('"fireAndForget" resolves QoS 0 when it is handed over, though the broker does not read (S-052)', async () => {
     const { client, connection } = await connected();

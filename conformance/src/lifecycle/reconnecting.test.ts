@@ -97,6 +97,31 @@ describe('giving up', () => {
     await expect(subscribing).rejects.toMatchObject({ code: expect.stringMatching(/CLOSED|DIAL_FAILED/) });
   });
 
+  test('connect() starts over: the attempts of before do not count, nor the delay', async () => {
+    let up = true;
+    const attempts: number[] = [];
+    const broker = ScriptedBroker.inMemory();
+    const { client } = scripted({
+      maximumReconnectAttempts: 2,
+      reconnect: (attempt) => {
+        attempts.push(attempt);
+        return 1;
+      },
+      dial: (url, options) => (up ? broker.dial(url, options) : Promise.reject(new Error('down'))),
+    });
+    for (let life = 0; life < 2; life += 1) {
+      up = true;
+      const connecting = client.connect();
+      const connection = await broker.accept();
+      await connection.handshake({ sessionPresent: life > 0 });
+      await connecting;
+      up = false;
+      connection.drop();
+      await next(client, 'close');
+    }
+    expect(attempts).toEqual([1, 2, 1, 2]);
+  });
+
   test('a session taken over ends the client: no ping-pong (S-151, peers 4)', async () => {
     const { client, connection } = await connected();
     const seen = record(client, 'serverDisconnect', 'disconnect', 'reconnecting');
@@ -119,7 +144,11 @@ describe('giving up', () => {
     await connection.expect('publish');
     connection.send({ type: 'disconnect', reasonCode: 0x8e });
     await next(client, 'close');
-    expect(await publishing).toMatchObject({ code: 'CLOSED', delivery: 'pending' });
+    expect(await publishing).toMatchObject({
+      code: 'CLOSED',
+      delivery: 'pending',
+      cause: { code: 'SESSION_TAKEN_OVER' },
+    });
     const settled = next(client, 'publishSettled');
     const again = client.connect();
     const second = await broker.accept();
@@ -219,6 +248,54 @@ describe('redirection (§4.11)', () => {
     second.drop();
     await (await broker.accept()).handshake({ sessionPresent: true });
     expect(dialled).toEqual(['scripted:1883', 'moved:1883', 'moved:1883']);
+  });
+
+  test('from a refused connect() all of them are tried, each after its delay', async () => {
+    const { broker, client, dialled } = twoBrokers({ followServerRedirects: true });
+    const waits = record(client, 'reconnecting');
+    const connecting = client.connect();
+    for (const [reasonCode, properties] of [
+      [0x9d, { serverReference: 'a b c' }],
+      [0x88, {}],
+      [0x88, {}],
+    ] as const) {
+      const refusing = await broker.accept();
+      await refusing.expect('connect');
+      refusing.send({ type: 'connack', sessionPresent: false, reasonCode, properties });
+    }
+    await (await broker.accept()).handshake();
+    await connecting;
+    expect(dialled).toEqual(['scripted:1883', 'a:1883', 'b:1883', 'c:1883']);
+    expect(waits[0]?.payload).toMatchObject({ attempt: 1, delayMs: 1, broker: new URL('mqtt://a:1883') });
+  });
+
+  test('0x9C is followed as often as a broker balances its load: only those in a row that fail are counted', async () => {
+    const { broker, client, dialled } = twoBrokers({ followServerRedirects: true });
+    const connecting = client.connect();
+    let connection = await broker.accept();
+    await connection.handshake();
+    await connecting;
+    for (let node = 1; node <= 8; node += 1) {
+      const properties = { serverReference: `node-${node}` };
+      connection.send({ type: 'disconnect', reasonCode: 0x9c, properties });
+      connection = await broker.accept();
+      await connection.handshake({ sessionPresent: false });
+      await next(client, 'connect');
+    }
+    expect(dialled.slice(1)).toEqual(Array.from({ length: 8 }, (_, index) => `node-${index + 1}:1883`));
+  });
+
+  test('says all that the broker said; another Reason Code is none', async () => {
+    const { broker, client, connection } = await connected();
+    const seen = record(client, 'serverRedirect');
+    connection.send({ type: 'disconnect', reasonCode: 0x8b, properties: { reasonString: 'maintenance' } });
+    const second = await broker.accept();
+    await second.handshake({ sessionPresent: true });
+    await next(client, 'connect');
+    const said = { reasonString: 'full', userProperties: [['k', 'v']] } as const;
+    second.send({ type: 'disconnect', reasonCode: 0x9c, properties: said });
+    await (await broker.accept()).handshake({ sessionPresent: true });
+    expect(seen).toEqual([{ name: 'serverRedirect', payload: { reasonCode: 0x9c, ...said, followed: false } }]);
   });
 
   test('a function decides target by target', async () => {

@@ -2,6 +2,7 @@
 //
 // A client with a store: what it writes before what it sends, what a failing store does, what the next client reads.
 
+import { getEventListeners } from 'node:events';
 import { Client, constantBackoff, MemorySessionStore, type SessionOperation, type SessionStore } from '@mqttv5/core';
 import { ScriptedBroker, startBroker } from '@mqttv5/testing';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -328,7 +329,8 @@ describe('while an asynchronous store is being read', () => {
   test('a publish waits for it, with the bytes it was given', async () => {
     const { broker, client, connecting, loaded } = await reading();
     const bytes = new TextEncoder().encode('before');
-    const publishing = client.publish('a', bytes, { qos: 1 });
+    const { signal } = new AbortController();
+    const publishing = client.publish('a', bytes, { qos: 1, signal });
     bytes.fill(0);
     loaded.resolve([]);
     const connection = await broker.accept();
@@ -338,6 +340,7 @@ describe('while an asynchronous store is being read', () => {
     expect(new TextDecoder().decode(payload)).toBe('before');
     connection.send({ type: 'puback', packetIdentifier, reasonCode: 0 });
     await publishing;
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
   });
 
   test('one that cannot be read: connect() rejects with STORE_FAILED, the publish with NOT_CONNECTED, and nothing was sent', async () => {

@@ -214,3 +214,16 @@ test('held packets take room like unsent bytes, and room is told when they are o
   await runner.committed();
   expect(log).toEqual(['commit o/1', 'link publish 1', 'link publish 1', 'room']);
 });
+
+test('room that held packets have taken is given back when they are out, and told once', async () => {
+  const { log, runner, store } = setUp((calls) => new ManualStore(calls));
+  for (const [commit, bytes] of [MARK, 10, 10].entries()) {
+    runner.persist(put('o/1'));
+    // What went out with the commit before is not held any more.
+    expect(runner.send(publish(bytes))).toBe(bytes < MARK);
+    await Promise.resolve();
+    (store as ManualStore).pending[commit]?.resolve();
+    await runner.committed();
+  }
+  expect(log.filter((each) => each === 'room')).toHaveLength(1);
+});
