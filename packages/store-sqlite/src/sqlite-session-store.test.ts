@@ -6,7 +6,7 @@ import process from 'node:process';
 import { isMqttError } from '@mqttv5/core';
 import { sessionStoreContract } from '@mqttv5/testing';
 import SqliteDatabase from 'better-sqlite3';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { temporaryDirectory } from '@mqttv5/support/temporary-directory';
 import type { SqliteSessionStoreOptions } from './open-options.ts';
 import { APPLICATION_ID, MIGRATIONS } from './schema.ts';
@@ -125,10 +125,14 @@ describe('the file', () => {
     expect(readFileSync(path)).toEqual(bytes);
   });
 
-  test('a database of another program is a StoreError and stays as it is', () => {
+  test.each([
+    ['CREATE TABLE record (key TEXT, value BLOB)'],
+    ['PRAGMA application_id = 7'],
+    ['PRAGMA user_version = 1'],
+  ])('a database of another program is a StoreError and stays as it is: %s', (sql) => {
     const path = temporaryFile();
     const foreign = new SqliteDatabase(path);
-    foreign.exec('CREATE TABLE record (key TEXT, value BLOB)');
+    foreign.exec(sql);
     foreign.close();
     const before = readFileSync(path);
     expect(() => SqliteSessionStore.open({ path })).toThrow(/another program/);
@@ -228,6 +232,32 @@ describe('options', () => {
 
   test('undefined means absent', () => {
     expect(codeOf(() => opened(temporaryFile(), { synchronous: undefined, clientId: undefined }))).toBe('no error');
+  });
+});
+
+describe('durability', () => {
+  // Power does not fail in a test: SQLite is asked what it has been told.
+  test.each([
+    [{}, 2, 1],
+    [{ synchronous: 'full' }, 2, 1],
+    [{ synchronous: 'normal' }, 1, 0],
+  ] as const)('%o: commits are synced as it says, checkpoints are rare, the log is cut back', (options, sync, full) => {
+    const asked = vi.spyOn(SqliteDatabase.prototype, 'pragma');
+    opened(temporaryFile(), options);
+    const [database] = asked.mock.contexts;
+    if (!(database instanceof SqliteDatabase)) throw new TypeError('no database was opened');
+    const names = [
+      'synchronous',
+      'fullfsync',
+      'checkpoint_fullfsync',
+      'journal_mode',
+      'locking_mode',
+      'trusted_schema',
+      'wal_autocheckpoint',
+      'journal_size_limit',
+    ];
+    const values = names.map((name): unknown => database.pragma(name, { simple: true }));
+    expect(values).toEqual([sync, full, full, 'wal', 'exclusive', 0, 4000, 4000 * 4096]);
   });
 });
 

@@ -2,7 +2,9 @@
 //
 // The platform's WebSocket, here Node's own. Browsers, Deno and Bun run the same client in conformance/.
 
-import { once } from 'node:events';
+import { getEventListeners, once } from 'node:events';
+import { createServer } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { connect } from '@mqttv5/core';
 import { startBroker } from '@mqttv5/testing';
 import { type WebSocket as WebSocketOfServer, WebSocketServer } from 'ws';
@@ -69,6 +71,54 @@ test('nobody there is a DIAL_FAILED; an abort ends the dial with its reason', as
   });
   const reason = new Error('enough');
   await expect(webSocketDial()(url, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+});
+
+test('an abort while the server says nothing ends the dial, and the socket; one that comes later concerns nobody', async () => {
+  const server = createServer();
+  const upgrades: Duplex[] = [];
+  server.on('upgrade', (_request, socket: Duplex) => upgrades.push(socket));
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  onTestFinished(() => {
+    for (const socket of upgrades) socket.destroy();
+    server.close();
+  });
+  const address = server.address();
+  const port = typeof address === 'object' ? address?.port : undefined;
+  const controller = new AbortController();
+  const dialling = webSocketDial()(new URL(`ws://127.0.0.1:${port}`), { signal: controller.signal });
+  await once(server, 'upgrade');
+  const [socket] = upgrades;
+  const closed = socket && once(socket.resume(), 'end');
+  controller.abort('enough');
+  await expect(dialling).rejects.toBe('enough');
+  await closed;
+
+  const { webSocketUrl } = await broker();
+  const later = new AbortController();
+  const connection = await webSocketDial()(new URL(webSocketUrl), { signal: later.signal });
+  expect(getEventListeners(later.signal, 'abort')).toHaveLength(0);
+  const ended = new Promise((resolve) => {
+    connection.start({ data: () => undefined, drain: () => undefined, close: resolve });
+  });
+  later.abort('too late');
+  connection.end();
+  expect(await ended).toBeUndefined();
+});
+
+test('a server that selects no subprotocol, or another scheme, is refused [MQTT-6.0.0-4]', async () => {
+  const { signal } = new AbortController();
+  await expect(webSocketDial()(new URL('http://127.0.0.1'), { signal })).rejects.toMatchObject({
+    code: 'INVALID_BROKER_URL',
+  });
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1', handleProtocols: () => false });
+  await once(server, 'listening');
+  onTestFinished(() => server.close());
+  const address = server.address();
+  const port = typeof address === 'object' ? address?.port : undefined;
+  await expect(webSocketDial()(new URL(`ws://127.0.0.1:${port}`), { signal })).rejects.toMatchObject({
+    code: 'DIAL_FAILED',
+  });
+  expect(getEventListeners(signal, 'abort')).toHaveLength(0);
 });
 
 /** Why a connection ends to which the server does this. */

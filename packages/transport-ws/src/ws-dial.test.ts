@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { once } from 'node:events';
+import { getEventListeners, once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
-import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import { type Client, connect, type ClientOptions } from '@mqttv5/core';
 import { type Broker, startBroker } from '@mqttv5/testing';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { webSocketDial } from './ws-dial.ts';
+
+const MEBIBYTE = 1024 * 1024;
 
 async function broker(): Promise<Broker & { readonly webSocketUrl: string }> {
   const started = await startBroker({ webSocketPort: 0 });
@@ -208,6 +210,36 @@ describe('the upgrade request', () => {
     await expect(dialling).rejects.toBe(reason);
   });
 
+  test('signal ends it while the server says nothing, and the socket with it; a later abort concerns nobody', async () => {
+    const silent = createServer();
+    const upgraded = new Promise<Socket>((resolve) => {
+      silent.on('upgrade', (_request, socket: Socket) => resolve(socket));
+    });
+    await once(silent.listen(0, '127.0.0.1'), 'listening');
+    onTestFinished(async () => {
+      (await upgraded).destroy();
+      silent.close();
+    });
+    const { port } = silent.address() as AddressInfo; // a TCP server that listens has one
+    const controller = new AbortController();
+    const dialling = webSocketDial()(new URL(`ws://127.0.0.1:${port}`), { signal: controller.signal });
+    const ended = once((await upgraded).resume(), 'end');
+    controller.abort('enough');
+    await expect(dialling).rejects.toBe('enough');
+    await ended;
+
+    const { signal } = new AbortController();
+    const { url } = await server((socket) => socket.close(1000));
+    const connection = await webSocketDial()(new URL(url), { signal });
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+    await new Promise<unknown>((resolve) => {
+      connection.start({ data: () => undefined, drain: () => undefined, close: resolve });
+    });
+    const nobody = new URL('ws://127.0.0.1:1');
+    await expect(webSocketDial()(nobody, { signal })).rejects.toMatchObject({ code: 'DIAL_FAILED' });
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+  });
+
   test.each(['http://localhost', 'mqtt://localhost'])('%s is not for it (S-119, T-289)', async (url) => {
     await expect(webSocketDial()(new URL(url), { signal: AbortSignal.timeout(5_000) })).rejects.toMatchObject({
       code: 'INVALID_BROKER_URL',
@@ -283,6 +315,82 @@ describe('the connection', () => {
     });
     await cut;
     expect(codes).toEqual([1000, 1006]);
+  });
+
+  test('pause() stops the reading, resume() goes on where it was', async () => {
+    let serving: WebSocket | undefined;
+    const connection = await open((socket) => (serving = socket));
+    let received = 0;
+    const count = (expected: number): Promise<void> =>
+      new Promise((resolve) => {
+        check = () => {
+          if (received >= expected) resolve();
+        };
+        check();
+      });
+    let check: () => void = () => undefined;
+    connection.start({
+      data: (bytes) => {
+        received += bytes.length;
+        check();
+      },
+      drain: () => undefined,
+      close: () => undefined,
+    });
+    serving?.send(new Uint8Array(10));
+    await count(10);
+    connection.pause?.();
+    // More than both ends' buffers hold: the last one has left only when somebody reads.
+    let left = false;
+    for (let sent = 1; sent < 512; sent += 1) serving?.send(new Uint8Array(MEBIBYTE / 16));
+    const sent = new Promise<void>((resolve) => {
+      serving?.send(new Uint8Array(MEBIBYTE / 16), () => {
+        left = true;
+        resolve();
+      });
+    });
+    // Long enough for what is read to arrive.
+    for (let trip = 0; trip < 10; trip += 1) {
+      const echoed = serving && once(serving, 'message');
+      connection.write(new Uint8Array(1));
+      await echoed;
+    }
+    expect([received, left]).toEqual([10, false]);
+    connection.resume?.();
+    await count(10 + 32 * MEBIBYTE);
+    await sent;
+    expect(received).toBe(10 + 32 * MEBIBYTE);
+    connection.destroy();
+  });
+
+  test('write() says false from a mebibyte unsent on, and drain comes once when there is less', async () => {
+    let serving: WebSocket | undefined;
+    const connection = await open((socket) => {
+      serving = socket;
+      socket.pause();
+    });
+    let drains = 0;
+    const drained = new Promise<void>((resolve) => {
+      connection.start({
+        data: () => undefined,
+        drain: () => {
+          drains += 1;
+          resolve();
+        },
+        close: () => undefined,
+      });
+    });
+    expect(connection.write(new Uint8Array(10))).toBe(true);
+    expect(connection.write(new Uint8Array(32 * MEBIBYTE))).toBe(false);
+    expect(connection.write(new Uint8Array(10))).toBe(false);
+    expect(drains).toBe(0);
+    serving?.resume();
+    await drained;
+    await new Promise<void>((resolve) => {
+      expect(connection.write(new Uint8Array(10), resolve)).toBe(true);
+    });
+    expect(drains).toBe(1);
+    connection.destroy();
   });
 
   test('bytes may be changed once `written` has been called, and arrive as they were', async () => {
