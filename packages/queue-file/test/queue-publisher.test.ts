@@ -3,6 +3,7 @@
 // QueuePublisher, client and session as they work together, against a broker that does what the test says. Here and not in
 // core, whose tests have neither a broker nor a durable queue.
 
+import { getEventListeners } from 'node:events';
 import {
   Client,
   constantBackoff,
@@ -472,6 +473,54 @@ describe('dead letters', () => {
     expect(await bench.inQueue()).toEqual([]);
   });
 
+  test('in hand while the connection is lost and resumed: given once, and the session forgets them (Q-06)', async () => {
+    const store = new MemorySessionStore();
+    const taken = Gate.of<void>();
+    const given: string[] = [];
+    const inHand = Gate.of<void>();
+    const bench = new Bench({
+      client: { store },
+      options: {
+        onDeadLetter: async ({ id }) => {
+          given.push(id);
+          inHand.resolve();
+          await taken.promise;
+        },
+      },
+    });
+    await bench.publish('a', { id: 'a' });
+    const connection = await bench.connect();
+    const [a] = await expectPublishes(connection, 'a');
+    if (a) connection.send(puback(a, 0x87));
+    await inHand.promise;
+    const back = new Promise((resolve) => void bench.client.on('connect', resolve));
+    connection.drop();
+    await (await bench.broker.accept()).handshake({ sessionPresent: true });
+    await back;
+    taken.resolve();
+    await bench.publisher.flush();
+    expect(given).toEqual(['a']);
+    expect(await bench.inQueue()).toEqual([]);
+    expect([...store.load()].filter(([key]) => /^[co]\//.test(key))).toEqual([]);
+  });
+
+  test('that nobody would hear of are said on the console; one whose delivered() is waited for is not', async () => {
+    const said = vi.spyOn(console, 'error').mockReturnValue();
+    const bench = new Bench();
+    const { delivered } = await bench.publish('heard');
+    await bench.publish('unheard');
+    const { signal } = new AbortController();
+    const hearing = codeOf(delivered({ signal }));
+    const connection = await bench.connect();
+    for (const packet of await expectPublishes(connection, 'heard', 'unheard')) connection.send(puback(packet, 0x87));
+    expect(await hearing).toBe('PUBLISH_REFUSED');
+    await bench.publisher.flush();
+    expect(said.mock.calls).toEqual([
+      [expect.stringContaining('will not be delivered'), expect.objectContaining({ code: 'PUBLISH_REFUSED' })],
+    ]);
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+  });
+
   test('whose callback fails come again, behind the others, and it is said once', async () => {
     const said = vi.spyOn(console, 'error').mockReturnValue();
     const seen: string[] = [];
@@ -533,11 +582,13 @@ describe('lifetime', () => {
   test('ttlMs and messageExpiryInterval: the shorter one, what is left of it rounded up to seconds (T-245, T-254)', async () => {
     const bench = new Bench({ options: { ttlMs: 90_500 } });
     await bench.publish('ttl');
-    await bench.publish('shorter', { messageExpiryInterval: 30 });
+    await bench.publish('shorter', { messageExpiryInterval: 30, retain: true, contentType: 'text/plain' });
     await bench.publish('longer', { messageExpiryInterval: 3000 });
     const connection = await bench.connect();
     const packets = await expectPublishes(connection, 'ttl', 'shorter', 'longer');
     expect(packets.map(({ properties }) => properties?.messageExpiryInterval)).toEqual([91, 30, 91]);
+    // What else the message says goes along.
+    expect(packets[1]).toMatchObject({ retain: true, properties: { contentType: 'text/plain' } });
   });
 
   test('what has expired in the queue is a dead letter when its turn comes, not before (T-253)', async () => {
@@ -1065,6 +1116,19 @@ describe('flush and close', () => {
     const bench = new Bench();
     await Promise.all([bench.publisher.close(), bench.publisher.close(), bench.publisher[Symbol.asyncDispose]()]);
     expect(await bench.queue.peek(-1, 1)).toEqual([]);
+  });
+
+  test('dispose closes it, and the queue its own', async () => {
+    const directory = temporaryDirectory();
+    {
+      await using queue = await FilePublisherQueue.open({ directory });
+      const bench = new Bench({ queue });
+      await bench.publisher[Symbol.asyncDispose]();
+      expect(await codeOf(bench.publish('a'))).toBe('QUEUE_CLOSED');
+      expect(await queue.peek(-1, 1)).toEqual([]);
+    }
+    // No lock is left.
+    await (await FilePublisherQueue.open({ directory })).close();
   });
 
   test('disconnect() of the client leaves the queue alone, and connect() goes on with it', async () => {
