@@ -269,6 +269,31 @@ describe('called from "drop", which the end of a client raises at once (reliabil
   });
 });
 
+test('a connect() that fails ends the subscribe() and ready() that wait for it; what was declared stays for the next', async () => {
+  const { broker, client } = scripted();
+  const connecting = client.connect();
+  const declared = client.declare('declared');
+  const waits = [connecting, client.subscribe('a'), declared.ready()].map((wait) =>
+    wait.then(
+      () => 'done',
+      (error: { code: string }) => error.code,
+    ),
+  );
+  const first = await broker.accept();
+  await first.expect('connect');
+  first.send({ type: 'connack', sessionPresent: false, reasonCode: 0x87 });
+  expect(await Promise.all(waits)).toEqual(['CONNECT_REFUSED', 'CONNECT_REFUSED', 'CONNECT_REFUSED']);
+  expect(declared.closed).toBe(false);
+  const again = client.connect();
+  const second = await broker.accept();
+  await second.handshake();
+  await again;
+  const { filters, packetIdentifier } = await second.expect('subscribe');
+  expect(filters.map(({ topicFilter }) => topicFilter)).toEqual(['declared']);
+  second.send({ type: 'suback', packetIdentifier, reasonCodes: [0] });
+  await declared.ready();
+});
+
 test('operations by state: idle NOT_CONNECTED, closed CLOSED (S-120, S-122)', async () => {
   const { client } = scripted();
   const operations = [

@@ -2,7 +2,7 @@
 
 import { ScriptedBroker } from '@mqttv5/testing';
 import { describe, expect, test } from 'vitest';
-import { connected, next, record, scripted } from './setup.ts';
+import { connected, next, record, scripted, turn } from './setup.ts';
 
 test('a lost connection is made again: events in order, with what happened (T-015, T-158, T-174)', async () => {
   const { broker, client, connection } = await connected({ clientId: 'c' });
@@ -95,6 +95,27 @@ describe('giving up', () => {
     expect(client.state).toBe('closed');
     await expect(publishing).rejects.toMatchObject({ code: 'CLOSED', delivery: 'pending' });
     await expect(subscribing).rejects.toMatchObject({ code: expect.stringMatching(/CLOSED|DIAL_FAILED/) });
+  });
+
+  test('a connection that outlived the delay before it starts the count over: losses of a long life do not add up', async () => {
+    const attempts: number[] = [];
+    const { broker, client, connection } = await connected({
+      maximumReconnectAttempts: 1,
+      reconnect: (attempt) => {
+        attempts.push(attempt);
+        return 1;
+      },
+    });
+    let current = connection;
+    for (let loss = 0; loss < 4; loss += 1) {
+      const since = performance.now();
+      while (performance.now() - since < 3) await turn();
+      current.drop();
+      current = await broker.accept();
+      await current.handshake({ sessionPresent: true });
+      await next(client, 'connect');
+    }
+    expect([attempts, client.state]).toEqual([[1, 1, 1, 1], 'connected']);
   });
 
   test('connect() starts over: the attempts of before do not count, nor the delay', async () => {
