@@ -3,7 +3,7 @@
 // Over and over again, and at the worst moments: what was opened is closed.
 
 import { getEventListeners } from 'node:events';
-import { Client, constantBackoff } from '@mqttv5/core';
+import { Client, constantBackoff, MemorySessionStore, type SessionStore } from '@mqttv5/core';
 import { ScriptedBroker, type ScriptedConnection, startBroker } from '@mqttv5/testing';
 import { encode } from '@mqttv5/wire';
 import { expect, test } from 'vitest';
@@ -86,6 +86,34 @@ test('sent away in the very chunk of the CONNACK: disconnect() ends the wait tha
     expect(seen.at(-1)?.payload).toMatchObject({ delayMs: 60_000 });
     await client.disconnect();
   }
+  expect(await leftBehind(before, AbortSignal.timeout(5_000))).toEqual({});
+});
+
+test('a drain, and a wait for the store, that end early leave neither their timer nor a listener', async () => {
+  const before = activeResources();
+  const { signal } = new AbortController();
+  const store = new MemorySessionStore();
+  const later: SessionStore = {
+    load: () => store.load(),
+    commit: async (operations) => {
+      await turn();
+      store.commit(operations);
+    },
+    close: () => undefined,
+  };
+  // More than once: the test runner has timers of its own, which come and go.
+  for (let round = 0; round < 5; round += 1) {
+    const { client, connection } = await connected({ store: later, clientId: 'c', disconnectTimeoutMs: 60_000 });
+    const publishing = client.publish('a', 'x', { qos: 1 });
+    const { packetIdentifier } = await connection.expect('publish');
+    const disconnecting = client.disconnect({ drainTimeoutMs: 60_000, signal });
+    connection.send({ type: 'puback', packetIdentifier, reasonCode: 0 });
+    await publishing;
+    await connection.expect('disconnect');
+    connection.end();
+    await disconnecting;
+  }
+  expect(getEventListeners(signal, 'abort')).toHaveLength(0);
   expect(await leftBehind(before, AbortSignal.timeout(5_000))).toEqual({});
 });
 

@@ -297,6 +297,21 @@ describe('disconnect() and the store (V-095)', () => {
   });
 });
 
+test('the CONNECT of a resumption is written when the store says that the session is in doubt, not before (3.1.2-6)', async () => {
+  const store = new WatchedStore();
+  const { broker, client, connection } = await connected({ store, clientId: 'c' });
+  const open = Promise.withResolvers<void>();
+  store.gate = open.promise;
+  connection.drop();
+  const second = await broker.accept();
+  await turn();
+  await turn();
+  expect(second.received).toEqual([]);
+  open.resolve();
+  expect((await second.handshake({ sessionPresent: true })).cleanStart).toBe(false);
+  await client.awaitConnection();
+});
+
 test('connect() resolves when its session is recorded; its signal ends that wait, and the connection (V-087)', async () => {
   const store = new WatchedStore();
   const { broker, client } = scripted({ store, clientId: 'c' });
