@@ -23,6 +23,11 @@ export function invalidOption(message: string, cause?: unknown): PlainMqttError 
   return mqttError('INVALID_OPTION', message, cause === undefined ? undefined : { cause });
 }
 
+/** The error for a value of the wrong kind. */
+export function mustBe(name: string, what: string, value: unknown): PlainMqttError {
+  return invalidOption(`${name} must be ${what}, not ${shown(value)}`);
+}
+
 /** A value as an error message shows it: short, and nothing that may be a secret. */
 export function shown(value: unknown): string {
   if (value === null) return 'null';
@@ -49,7 +54,7 @@ export function given<T>(value: T | undefined, fallback: T): T {
 /** The options themselves: an object, or absent. Whatever else somebody passed is a mistake worth naming. */
 export function checkObject(value: unknown, name: string): asserts value is object {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw invalidOption(`${name} must be an object, not ${shown(value)}`);
+    throw mustBe(name, 'an object', value);
   }
 }
 
@@ -68,44 +73,44 @@ export function unknownKey(key: string, known: readonly string[], owner: string)
 
 export function checkInteger(value: unknown, name: string, minimum: number, maximum: number): number {
   if (typeof value === 'number' && Number.isInteger(value) && value >= minimum && value <= maximum) return value;
-  throw invalidOption(`${name} must be an integer from ${minimum} to ${maximum}, not ${shown(value)}`);
+  throw mustBe(name, `an integer from ${minimum} to ${maximum}`, value);
 }
 
 /** A count without an upper end: an integer, or `Infinity` for no bound. */
 export function checkCount(value: unknown, name: string, minimum: number): number {
   if (value === Number.POSITIVE_INFINITY) return value;
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= minimum) return value;
-  throw invalidOption(`${name} must be an integer of at least ${minimum}, or Infinity, not ${shown(value)}`);
+  throw mustBe(name, `an integer of at least ${minimum}, or Infinity`, value);
 }
 
 /** Milliseconds. */
 export function checkDuration(value: unknown, name: string, minimum: number): number {
   if (typeof value === 'number' && Number.isFinite(value) && value >= minimum) return value;
-  throw invalidOption(`${name} must be a number of milliseconds of at least ${minimum}, not ${shown(value)}`);
+  throw mustBe(name, `a number of milliseconds of at least ${minimum}`, value);
 }
 
 export function checkBoolean(value: unknown, name: string): boolean {
   if (typeof value === 'boolean') return value;
-  throw invalidOption(`${name} must be true or false, not ${shown(value)}`);
+  throw mustBe(name, 'true or false', value);
 }
 
 export function checkOneOf<const T extends string | number>(value: unknown, name: string, allowed: readonly T[]): T {
   for (const each of allowed) {
     if (each === value) return each;
   }
-  throw invalidOption(`${name} must be ${alternatives(allowed)}, not ${shown(value)}`);
+  throw mustBe(name, alternatives(allowed), value);
 }
 
 /** What a caller passes where a function belongs; the shape of its parameters is the compiler's business. */
 export function checkFunction<F>(value: F, name: string): F {
   if (typeof value === 'function') return value;
-  throw invalidOption(`${name} must be a function, not ${shown(value)}`);
+  throw mustBe(name, 'a function', value);
 }
 
 /** An object that has to have methods: a store, a logger, an authenticator. */
 export function checkMethods<T>(value: T, name: string, methods: readonly string[]): T {
   if ((typeof value !== 'object' && typeof value !== 'function') || value === null) {
-    throw invalidOption(`${name} must be an object with ${methods.join(', ')}, not ${shown(value)}`);
+    throw mustBe(name, `an object with ${methods.join(', ')}`, value);
   }
   for (const method of methods) {
     if (typeof Reflect.get(value, method) !== 'function') throw invalidOption(`${name} has no method ${method}()`);
@@ -126,7 +131,7 @@ export function checkSignal(value: AbortSignal | undefined): AbortSignal | undef
   ) {
     return value;
   }
-  throw invalidOption(`signal must be an AbortSignal, not ${shown(candidate)}`);
+  throw mustBe('signal', 'an AbortSignal', candidate);
 }
 
 /**
@@ -136,7 +141,7 @@ export function checkSignal(value: AbortSignal | undefined): AbortSignal | undef
  * U+0000 [MQTT-1.5.4-2]
  */
 export function checkString(value: unknown, name: string): string {
-  if (typeof value !== 'string') throw invalidOption(`${name} must be a string, not ${shown(value)}`);
+  if (typeof value !== 'string') throw mustBe(name, 'a string', value);
   const bytes = utf8Length(value);
   if (bytes === NUL) throw invalidOption(`${name} has the character U+0000, which MQTT forbids`);
   if (bytes < 0) throw invalidOption(`${name} has a lone surrogate, which UTF-8 cannot carry`);
@@ -146,14 +151,14 @@ export function checkString(value: unknown, name: string): string {
 
 /** Binary Data, copied: what the caller does to its buffer afterwards is its own affair. */
 export function checkBinary(value: unknown, name: string): Bytes {
-  if (!isBytes(value)) throw invalidOption(`${name} must be a Uint8Array, not ${shown(value)}`);
+  if (!isBytes(value)) throw mustBe(name, 'a Uint8Array', value);
   if (value.length > MAXIMUM_FIELD_BYTES) throw fieldTooLong(name, value.length);
   return new Uint8Array(value);
 }
 
 /** A Topic Name in an option, such as a Response Topic: no wildcards [MQTT-3.3.2-14]. */
 export function checkTopicField(value: unknown, name: string): string {
-  if (typeof value !== 'string') throw invalidOption(`${name} must be a string, not ${shown(value)}`);
+  if (typeof value !== 'string') throw mustBe(name, 'a string', value);
   const bytes = utf8Length(value);
   if (bytes > MAXIMUM_FIELD_BYTES) throw fieldTooLong(name, bytes);
   if (bytes < 0 || !isValidTopicName(value)) {
@@ -170,13 +175,13 @@ export function checkUserProperties(value: UserPropertiesInit | undefined, name:
   const init: unknown = value;
   // A Map is an object of strings to nobody but its author: none of its pairs would be sent.
   if (typeof init !== 'object' || init === null || (Symbol.iterator in init && !Array.isArray(init))) {
-    throw invalidOption(`${name} must be an array of [name, value] pairs or an object of strings, not ${shown(init)}`);
+    throw mustBe(name, 'an array of [name, value] pairs or an object of strings', init);
   }
   const entries: readonly unknown[] = Array.isArray(init) ? init : Object.entries(init);
   return Object.freeze(
     entries.map((entry, index) => {
       if (!Array.isArray(entry) || entry.length !== 2) {
-        throw invalidOption(`${name}[${index}] must be a pair [name, value], not ${shown(entry)}`);
+        throw mustBe(`${name}[${index}]`, 'a pair [name, value]', entry);
       }
       const key = checkString(entry[0], `the name of ${name}[${index}]`);
       return Object.freeze([key, checkString(entry[1], `the value of ${name}[${index}] (${shown(key)})`)] as const);

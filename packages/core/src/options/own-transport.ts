@@ -5,7 +5,7 @@
 
 import { isBytes } from '@mqttv5/wire/client-side';
 import type { TlsOptions } from '../api/options.ts';
-import { checkBoolean, checkOptions, invalidOption, shown } from './check.ts';
+import { checkBoolean, checkOptions, invalidOption, mustBe } from './check.ts';
 import { oneOf, resolveOptions } from './rules.ts';
 import type { Rules } from './rules.ts';
 
@@ -62,7 +62,7 @@ type Pem = string | Uint8Array;
 function checkCertificates(value: Pem | readonly Pem[], name: string): Pem | readonly Pem[] {
   if (typeof value === 'string' || isBytes(value)) return value;
   if (Array.isArray(value)) return Object.freeze(value.map((each: Pem, index) => checkPem(each, `${name}[${index}]`)));
-  throw invalidOption(`${name} must be a string, a Uint8Array or an array of them, not ${shown(value)}`);
+  throw mustBe(name, 'a string, a Uint8Array or an array of them', value);
 }
 
 // None of these shows the value: half of them are secrets.
@@ -79,5 +79,5 @@ function checkText(value: string, name: string): string {
 function checkProtocols(value: readonly string[]): readonly string[] {
   if (Array.isArray(value))
     return Object.freeze(value.map((each: string, index) => checkText(each, `tls.alpnProtocols[${index}]`)));
-  throw invalidOption(`tls.alpnProtocols must be an array of strings, not ${shown(value)}`);
+  throw mustBe('tls.alpnProtocols', 'an array of strings', value);
 }

@@ -2,67 +2,45 @@
 //
 // "Did you mean": what somebody who typed an unknown option probably wanted.
 
-/** Names other MQTT clients use, above all MQTT.js, with ours. Looked up before the spelling is compared. */
+/** Our names, each with those that other MQTT clients have for it, above all MQTT.js. Looked up before the spelling is compared. */
 const FOREIGN_NAMES: Readonly<Record<string, string>> = {
-  // MQTT.js, connecting
-  clean: 'cleanStart',
-  keepalive: 'keepAlive',
-  servers: 'brokers',
-  broker: 'brokers',
-  url: 'brokers',
-  uri: 'brokers',
-  host: 'brokers',
-  hostname: 'brokers',
-  port: 'brokers',
-  protocol: 'brokers',
-  path: 'brokers',
-  user: 'username',
-  pass: 'password',
-  reconnectPeriod: 'reconnect',
-  reconnectDelay: 'reconnect',
-  backoff: 'reconnect',
-  reconnectOnConnackError: 'shouldReconnect',
-  queueQoSZero: 'offlinePublish',
-  incomingStore: 'store',
-  outgoingStore: 'store',
-  log: 'logger',
-  autoUseTopicAlias: 'outboundTopicAliases',
-  autoAssignTopicAlias: 'outboundTopicAliases',
-  transport: 'dial',
-  createConnection: 'dial',
-  ssl: 'tls',
-  ca: 'tls',
-  cert: 'tls',
-  key: 'tls',
-  rejectUnauthorized: 'tls',
-  sessionExpiry: 'sessionExpiryInterval',
-  lastWill: 'will',
-  // MQTT.js, subscribing and publishing
-  nl: 'noLocal',
-  rap: 'retainAsPublished',
-  rh: 'retainHandling',
-  retained: 'retain',
-  messageExpiry: 'messageExpiryInterval',
-  expiry: 'messageExpiryInterval',
-  delay: 'willDelayInterval',
-  delayInterval: 'willDelayInterval',
-  message: 'payload',
-  topicFilter: 'filter',
-  topicName: 'topic',
-  highWaterMark: 'bufferSize',
-  autoAck: 'ack',
-  abortSignal: 'signal',
-  timeout: 'timeoutMs',
-  // node:tls
-  ALPNProtocols: 'alpnProtocols',
-  serverName: 'servername',
+  cleanStart: 'clean',
+  keepAlive: 'keepalive',
+  brokers: 'servers broker url uri host hostname port protocol path',
+  username: 'user',
+  password: 'pass',
+  reconnect: 'reconnectPeriod reconnectDelay backoff',
+  shouldReconnect: 'reconnectOnConnackError',
+  offlinePublish: 'queueQoSZero',
+  store: 'incomingStore outgoingStore',
+  logger: 'log',
+  outboundTopicAliases: 'autoUseTopicAlias autoAssignTopicAlias',
+  dial: 'transport createConnection',
+  tls: 'ssl ca cert key rejectUnauthorized',
+  sessionExpiryInterval: 'sessionExpiry',
+  will: 'lastWill',
+  noLocal: 'nl',
+  retainAsPublished: 'rap',
+  retainHandling: 'rh',
+  retain: 'retained',
+  messageExpiryInterval: 'messageExpiry expiry',
+  willDelayInterval: 'delay delayInterval',
+  payload: 'message',
+  filter: 'topicFilter',
+  topic: 'topicName',
+  bufferSize: 'highWaterMark',
+  ack: 'autoAck',
+  signal: 'abortSignal',
+  timeoutMs: 'timeout',
+  alpnProtocols: 'ALPNProtocols',
+  servername: 'serverName',
 };
 
 /** The known name that was probably meant, or undefined when nothing is near. */
 export function suggestName(unknown: string, known: readonly string[]): string | undefined {
   const names = [...known];
-  const foreign = Object.hasOwn(FOREIGN_NAMES, unknown) ? FOREIGN_NAMES[unknown] : undefined;
-  if (foreign !== undefined && names.includes(foreign)) return foreign;
+  const foreign = names.find((name) => FOREIGN_NAMES[name]?.split(' ').includes(unknown));
+  if (foreign !== undefined) return foreign;
 
   const wanted = fold(unknown);
   let best: string | undefined;

@@ -13,10 +13,9 @@ import {
   checkTopicField,
   checkUserProperties,
   fieldTooLong,
-  invalidOption,
+  mustBe,
   MAXIMUM_FIELD_BYTES,
   MAXIMUM_UINT32,
-  shown,
 } from './check.ts';
 import { integer, oneOf, resolveOptions } from './rules.ts';
 import type { Rules } from './rules.ts';
@@ -51,7 +50,7 @@ export function resolveWill(will: WillOptions): Will {
 
 function checkWillPayload(payload: string | Uint8Array): Uint8Array {
   if (typeof payload !== 'string' && !isBytes(payload)) {
-    throw invalidOption(`will.payload must be a string or a Uint8Array, not ${shown(payload satisfies never)}`);
+    throw mustBe('will.payload', 'a string or a Uint8Array', payload satisfies never);
   }
   const bytes = typeof payload === 'string' ? new TextEncoder().encode(payload) : new Uint8Array(payload);
   if (bytes.length > MAXIMUM_FIELD_BYTES) throw fieldTooLong('will.payload', bytes.length);
