@@ -39,12 +39,12 @@ export function onAbort(signal: AbortSignal | undefined, callback: (reason: unkn
 /** Waits, or rejects with the signal's reason. Leaves neither timer nor listener. */
 export function sleep(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
   const { promise, resolve, reject } = deferred<void>();
-  const cancel = clock.setTimer(delayMs, () => {
+  const timer = clock.setTimer(delayMs, () => {
     forget();
     resolve();
   });
   const forget = onAbort(signal, (reason) => {
-    cancel();
+    timer.cancel();
     reject(reason);
   });
   return promise;

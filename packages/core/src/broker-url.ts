@@ -11,8 +11,10 @@ import type { PlainMqttError } from './errors.ts';
 
 /** A broker of the list: an address without user info, and the credentials that were in it, percent-decoded. */
 export interface BrokerAddress {
-  /** Ours alone: hand out a copy, since a `URL` can be changed. */
-  readonly url: URL;
+  /** A `URL` is made of it where one is needed: each takes 300 bytes, and whoever gets one can change it. */
+  readonly href: string;
+  /** As it may be printed, and what tells one broker from another. */
+  readonly shown: string;
   readonly username: string | undefined;
   readonly password: string | undefined;
 }
@@ -77,6 +79,8 @@ export function resolveServerReferences(reference: string | undefined, current: 
  */
 export function redactUrl(url: URL | string): string {
   const parsed = typeof url === 'string' ? tryParse(url) : url;
+  // Most have nothing to hide, and then a thousand clients hold no second text each.
+  if (parsed !== undefined && parsed.host !== '' && !/[@?#]/.test(parsed.href)) return parsed.href;
   if (parsed === undefined || (parsed.host === '' && parsed.protocol !== UNIX_SCHEME)) {
     // Nothing here can be trusted to be where it belongs: everything up to the last @ may be a password.
     const text = String(url).replace(/[?#].*$/s, '?…');
@@ -107,7 +111,11 @@ function parseBroker(entry: unknown, hasDial: boolean): BrokerAddress {
   if (url.password !== '') url.password = '';
   if (url.href.includes('#')) url.hash = '';
   checkScheme(url, text, hasDial);
-  return Object.freeze({ url, username, password });
+  return brokerAddress(url, username, password);
+}
+
+export function brokerAddress(url: URL, username: string | undefined, password: string | undefined): BrokerAddress {
+  return Object.freeze({ href: url.href, shown: redactUrl(url), username, password });
 }
 
 function checkScheme(url: URL, text: string, hasDial: boolean): void {

@@ -40,12 +40,12 @@ describe('the system clock', () => {
   test('a cancelled timer is gone, in its first and in a later chunk; Infinity never was one', () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
     const callback = vi.fn<() => void>();
-    systemClock.setTimer(5, callback)();
-    const cancel = systemClock.setTimer(2 ** 32, callback);
+    systemClock.setTimer(5, callback).cancel();
+    const timer = systemClock.setTimer(2 ** 32, callback);
     vi.advanceTimersByTime(2 ** 31);
-    cancel();
-    cancel();
-    systemClock.setTimer(Number.POSITIVE_INFINITY, callback)();
+    timer.cancel();
+    timer.cancel();
+    systemClock.setTimer(Number.POSITIVE_INFINITY, callback).cancel();
     expect(vi.getTimerCount()).toBe(0);
     expect(callback).not.toHaveBeenCalled();
   });
@@ -53,12 +53,12 @@ describe('the system clock', () => {
   test('`unref` timers do not keep the process alive, others do', () => {
     const active = (): number => process.getActiveResourcesInfo().filter((each) => each === 'Timeout').length;
     const before = active();
-    const cancelUnref = systemClock.setTimer(60_000, () => undefined, { unref: true });
+    const unref = systemClock.setTimer(60_000, () => undefined, { unref: true });
     expect(active()).toBe(before);
-    const cancel = systemClock.setTimer(60_000, () => undefined);
+    const timer = systemClock.setTimer(60_000, () => undefined);
     expect(active()).toBe(before + 1);
-    cancel();
-    cancelUnref();
+    timer.cancel();
+    unref.cancel();
   });
 
   test('nextTurn() runs behind promise reactions, and not when it is cancelled', async () => {
@@ -69,7 +69,7 @@ describe('the system clock', () => {
         resolve();
       });
     });
-    systemClock.nextTurn(() => log.push('cancelled'))();
+    systemClock.nextTurn(() => log.push('cancelled')).cancel();
     await Promise.resolve();
     log.push('reaction');
     await done;

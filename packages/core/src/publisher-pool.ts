@@ -59,8 +59,8 @@ export class PublisherPool {
    * @throws what the application's function for identifiers throws, and the constructor of a client over what it returns
    */
   follow(broker: BrokerAddress, clientId: string): void {
-    const moved = this.#broker !== broker.url.href;
-    this.#broker = broker.url.href;
+    const moved = this.#broker !== broker.href;
+    this.#broker = broker.href;
     const { settings } = this.#setup;
     for (let index = 0; index < settings.size; index += 1) {
       let member = this.#members[index];
@@ -184,8 +184,8 @@ const SHARED_COUNTERS = [
 const LEAVE_MS = 2_000;
 
 /** With the credentials of this broker; they are used where the options have none. */
-function urlOf({ url, username, password }: BrokerAddress): URL {
-  const own = new URL(url);
+function urlOf({ href, username, password }: BrokerAddress): URL {
+  const own = new URL(href);
   own.username = encodeURIComponent(username ?? '');
   own.password = encodeURIComponent(password ?? '');
   return own;

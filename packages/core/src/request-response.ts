@@ -55,7 +55,7 @@ export class Requests {
     onAbort(over.signal, response.reject);
     const forget = onAbort(signal, (reason) => over.abort(reason));
     const { timeoutMs = Number.POSITIVE_INFINITY } = resolved;
-    const cancel = this.#context.environment.clock.setTimer(timeoutMs, () =>
+    const timer = this.#context.environment.clock.setTimer(timeoutMs, () =>
       over.abort(mqttError('REQUEST_TIMEOUT', `No response within ${timeoutMs} ms`)),
     );
     try {
@@ -66,7 +66,7 @@ export class Requests {
     } catch (error) {
       throw over.signal.aborted ? over.signal.reason : error;
     } finally {
-      cancel();
+      timer.cancel();
       forget();
       over.abort();
       this.#pending.delete(key(correlation));

@@ -2,7 +2,7 @@
 //
 // Time for tests: it stands still until it is advanced. Not exported from the package.
 
-import type { Clock } from './clock.ts';
+import { type Clock, NEVER, type Scheduled } from './clock.ts';
 
 interface VirtualTimer {
   readonly dueAt: number;
@@ -36,19 +36,19 @@ export class VirtualClock implements Clock {
     return this.#now;
   }
 
-  setTimer(delayMs: number, callback: () => void): () => void {
-    if (delayMs === Number.POSITIVE_INFINITY) return () => undefined;
+  setTimer(delayMs: number, callback: () => void): Scheduled {
+    if (delayMs === Number.POSITIVE_INFINITY) return NEVER;
     const timer: VirtualTimer = { dueAt: this.#now + Math.max(delayMs, 0), callback };
     const index = this.#timers.findIndex((each) => each.dueAt > timer.dueAt);
     this.#timers.splice(index === -1 ? this.#timers.length : index, 0, timer);
-    return () => remove(this.#timers, timer);
+    return { cancel: () => remove(this.#timers, timer) };
   }
 
-  nextTurn(callback: () => void): () => void {
+  nextTurn(callback: () => void): Scheduled {
     // Wrapped, so that the same function given twice is two turns.
     const turn = (): void => callback();
     this.#turns.push(turn);
-    return () => remove(this.#turns, turn);
+    return { cancel: () => remove(this.#turns, turn) };
   }
 
   /** Moves time without running anything: the event loop was blocked, or the process suspended. */

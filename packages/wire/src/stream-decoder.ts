@@ -36,6 +36,8 @@ const BODY = 2;
 const EMPTY: Bytes = new Uint8Array(0);
 /** Smallest buffer for an unfinished packet. */
 const SMALLEST_JOIN = 256;
+/** Five bytes of fixed header and a Remaining Length of 268,435,455 (§2.1.4). */
+const LARGEST_PACKET = 268_435_460;
 
 /**
  * From chunks of bytes, split anywhere, to packets of the types it is given readers for.
@@ -55,7 +57,7 @@ export class StreamDecoder {
   #position = 0;
   /** Views `#chunk`; made with the first PUBLISH in it. */
   #words: DataView | undefined;
-  #queue: Bytes[] = [];
+  #queue: Bytes[] | undefined;
   #queueHead = 0;
 
   #state = FIRST_BYTE;
@@ -72,7 +74,7 @@ export class StreamDecoder {
 
   /** `from`: whose packets, a side of `sides.ts`. */
   constructor(from: number, readers: PacketReaders, options: StreamOptions) {
-    const { maximumPacketSize = Number.POSITIVE_INFINITY, lenient = false } = options;
+    const { maximumPacketSize = LARGEST_PACKET, lenient = false } = options;
     if (
       maximumPacketSize !== Number.POSITIVE_INFINITY &&
       !(Number.isInteger(maximumPacketSize) && maximumPacketSize > 0)
@@ -93,11 +95,12 @@ export class StreamDecoder {
     if (!isBytes(chunk)) throw new TypeError('Decoder.push takes a Uint8Array');
     if (this.#error !== undefined || chunk.length === 0) return;
     const bytes = plainBytes(chunk);
-    if (this.#position === this.#chunk.length && this.#queueHead === this.#queue.length) {
+    if (this.#position === this.#chunk.length && this.#queue === undefined) {
       this.#chunk = bytes;
       this.#words = undefined;
       this.#position = 0;
     } else {
+      this.#queue ??= [];
       this.#queue.push(bytes);
     }
   }
@@ -221,15 +224,16 @@ export class StreamDecoder {
   #nextChunk(): boolean {
     this.#position = 0;
     this.#words = undefined;
-    const chunk = this.#queue[this.#queueHead];
-    if (chunk === undefined) {
+    const queue = this.#queue;
+    const chunk = queue?.[this.#queueHead];
+    if (queue === undefined || chunk === undefined) {
       this.#chunk = EMPTY;
       return false;
     }
     this.#chunk = chunk;
-    this.#queue[this.#queueHead++] = EMPTY; // read chunks are not kept
-    if (this.#queueHead === this.#queue.length) {
-      this.#queue = [];
+    queue[this.#queueHead++] = EMPTY; // read chunks are not kept
+    if (this.#queueHead === queue.length) {
+      this.#queue = undefined;
       this.#queueHead = 0;
     }
     return true;
@@ -239,7 +243,7 @@ export class StreamDecoder {
     this.#chunk = EMPTY;
     this.#words = undefined;
     this.#position = 0;
-    this.#queue = [];
+    this.#queue = undefined;
     this.#queueHead = 0;
     this.#state = FIRST_BYTE;
     this.#join = EMPTY;

@@ -13,7 +13,7 @@ describe.each([
     const outer = async (): Promise<void> => {
       await inner();
     };
-    defer(() => log.push('end'));
+    defer(() => log.push('end'), undefined);
     for (let i = 0; i < 2; i++) {
       await outer();
       log.push('reaction');
@@ -32,7 +32,7 @@ describe.each([
         resolve();
       });
     });
-    defer(() => log.push('end'));
+    defer(() => log.push('end'), undefined);
     await event;
     expect(log).toEqual(['end', 'event']);
   });

@@ -185,7 +185,7 @@ export class Handshake<T> implements PacketConnectionHandlers {
       this.#result.reject(reason);
     } else {
       this.#closing = true;
-      this.#packets.close({ type: 'disconnect', reasonCode }, () => this.#result.reject(reason));
+      this.#packets.end({ type: 'disconnect', reasonCode }, () => this.#result.reject(reason));
     }
   }
 }

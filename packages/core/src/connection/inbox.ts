@@ -18,8 +18,8 @@ export class Inbox {
   readonly #decoder: ServerPacketDecoder;
   readonly #handlers: InboxHandlers;
   readonly #counters: Counters;
-  /** Chunks behind the one being decoded: read while stopped, or handed over while a packet was being handled. */
-  #waiting: Uint8Array[] = [];
+  /** Chunks behind the one being decoded: read while stopped, or handed over while a packet was being handled. Made with the first. */
+  #waiting: Uint8Array[] | undefined;
   #decoding = false;
   #stopped = false;
   #finishing = false;
@@ -40,8 +40,10 @@ export class Inbox {
   push(chunk: Uint8Array): void {
     if (this.#dead) return;
     // Straight to the decoder where nothing waits: no array is touched then.
-    if (this.#stopped || this.#decoding || this.#waiting.length > 0) this.#waiting.push(chunk);
-    else this.#decoder.push(chunk);
+    if (this.#stopped || this.#decoding || this.#waiting?.length) {
+      this.#waiting ??= [];
+      this.#waiting.push(chunk);
+    } else this.#decoder.push(chunk);
     if (!this.#stopped) this.#decode();
   }
 
@@ -69,7 +71,7 @@ export class Inbox {
   /** Nothing more comes out. */
   close(): void {
     this.#dead = true;
-    this.#waiting = [];
+    this.#waiting = undefined;
   }
 
   #decode(): void {
@@ -84,7 +86,7 @@ export class Inbox {
           this.#handlers.packet(packet);
           continue;
         }
-        const chunk = this.#waiting.shift();
+        const chunk = this.#waiting?.shift();
         if (!chunk) break;
         this.#decoder.push(chunk);
       }

@@ -3,21 +3,23 @@
 // Runs `decideKeepAlive` for one connection: one timer, armed for the next instant at which the decision can change, never
 // touched by traffic.
 
-import type { Clock } from '../clock.ts';
+import type { Clock, Scheduled } from '../clock.ts';
 import type { AnyMqttError } from '../errors.ts';
 import type { Counters } from '../stats.ts';
 import { decideKeepAlive } from './keep-alive-decision.ts';
 import type { KeepAliveState } from './keep-alive-decision.ts';
 import type { PacketConnection } from './packet-connection.ts';
 
-export interface KeepAliveOptions {
-  readonly clock: Clock;
-  readonly counters: Counters;
-  /** In force for this connection; 0 for none. */
+/** What is in force for this connection. */
+export interface KeepAliveTimes {
+  /** 0 for none. */
   readonly intervalMs: number;
   readonly pingTimeoutMs: number;
+}
+
+export interface KeepAliveOwner {
   /** Nothing came in time. */
-  readonly condemn: () => void;
+  pingTimedOut(pingTimeoutMs: number): void;
 }
 
 interface PingWaiter {
@@ -25,15 +27,21 @@ interface PingWaiter {
   readonly reject: (error: AnyMqttError) => void;
 }
 
+const NOBODY: readonly PingWaiter[] = [];
+
 export class KeepAlive {
   readonly #packets: PacketConnection;
-  readonly #options: KeepAliveOptions;
+  readonly #owner: KeepAliveOwner;
+  readonly #clock: Clock;
+  readonly #counters: Counters;
+  readonly #intervalMs: number;
+  readonly #pingTimeoutMs: number;
   /** Nothing is read before somebody is there to take it. */
   #reading = false;
   /** Reading began anew: silence from before does not count. */
   #readingSince: number;
   #stopped = false;
-  #cancelTimer: (() => void) | undefined;
+  #timer: Scheduled | undefined;
 
   /** Since when the open PINGREQ waits, moved on by pauses and by a slow way out; undefined when it was answered. */
   #unansweredSince: number | undefined;
@@ -47,13 +55,22 @@ export class KeepAlive {
   #pingsSent = 0;
   #pingrespsReceived = 0;
   /** All for the same PINGREQ, the `#awaitedPing`th. */
-  #waiters: PingWaiter[] = [];
+  #waiters = NOBODY;
   #awaitedPing = 0;
 
-  constructor(packets: PacketConnection, options: KeepAliveOptions) {
+  constructor(
+    packets: PacketConnection,
+    owner: KeepAliveOwner,
+    { clock, counters }: { readonly clock: Clock; readonly counters: Counters },
+    { intervalMs, pingTimeoutMs }: KeepAliveTimes,
+  ) {
     this.#packets = packets;
-    this.#options = options;
-    this.#readingSince = options.clock.now();
+    this.#owner = owner;
+    this.#clock = clock;
+    this.#counters = counters;
+    this.#intervalMs = intervalMs;
+    this.#pingTimeoutMs = pingTimeoutMs;
+    this.#readingSince = clock.now();
     this.#decide();
   }
 
@@ -61,7 +78,7 @@ export class KeepAlive {
   ping(): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#look();
-      this.#waiters.push({ resolve, reject });
+      this.#waiters = [...this.#waiters, { resolve, reject }];
       if (this.#waiters.length > 1) return;
       if (this.#unansweredSince === undefined) this.#sendPing();
       this.#awaitedPing = this.#pingsSent;
@@ -85,22 +102,22 @@ export class KeepAlive {
   resume(): void {
     if (this.#reading) return;
     this.#reading = true;
-    this.#readingSince = this.#options.clock.now();
+    this.#readingSince = this.#clock.now();
     if (this.#unansweredSince !== undefined) this.#unansweredSince = this.#readingSince;
     this.#decide();
   }
 
   stop(error: AnyMqttError): void {
     this.#stopped = true;
-    this.#cancelTimer?.();
-    for (const waiter of this.#waiters.splice(0)) waiter.reject(error);
+    this.#timer?.cancel();
+    for (const waiter of this.#takeWaiters()) waiter.reject(error);
   }
 
   #state(): KeepAliveState {
     const { lastSentAt, lastReceivedAt } = this.#packets;
     return {
-      intervalMs: this.#options.intervalMs,
-      pingTimeoutMs: this.#options.pingTimeoutMs,
+      intervalMs: this.#intervalMs,
+      pingTimeoutMs: this.#pingTimeoutMs,
       // A PINGREQ that a full connection has not taken yet is sent for all that we can do.
       lastSentAt: Math.max(lastSentAt, this.#pingSentAt),
       lastReceivedAt: Math.max(lastReceivedAt, this.#readingSince),
@@ -111,9 +128,9 @@ export class KeepAlive {
 
   #decide(): void {
     if (this.#stopped) return;
-    this.#cancelTimer?.();
+    this.#timer?.cancel();
     this.#look();
-    const { clock } = this.#options;
+    const clock = this.#clock;
     let decision = decideKeepAlive(this.#state(), clock.now());
     if (decision.action === 'ping') {
       this.#sendPing();
@@ -123,31 +140,31 @@ export class KeepAlive {
     }
     if (decision.action === 'condemn') {
       // After a blocked loop timers run before reads: the answer may have been waiting all along.
-      this.#cancelTimer = clock.nextTurn(() => this.#condemnUnlessAnswered());
+      this.#timer = clock.nextTurn(() => this.#condemnUnlessAnswered());
     } else {
       this.#arm(decision.action === 'wait' ? decision.until : undefined);
     }
   }
 
   #arm(decideAt: number | undefined): void {
-    const { clock, pingTimeoutMs } = this.#options;
+    const clock = this.#clock;
     // Other bytes have answered the PINGREQ: those who wait for its PINGRESP get no more time than it had.
     const othersAnswered = this.#waiters.length > 0 && this.#unansweredSince === undefined;
-    const until = othersAnswered ? Math.min(decideAt ?? Infinity, this.#pingSentAt + pingTimeoutMs) : decideAt;
+    const until = othersAnswered ? Math.min(decideAt ?? Infinity, this.#pingSentAt + this.#pingTimeoutMs) : decideAt;
     if (until === undefined) return;
-    this.#cancelTimer = clock.setTimer(until - clock.now(), () => this.#decide(), { unref: true });
+    this.#timer = clock.setTimer(until - clock.now(), () => this.#decide(), { unref: true });
   }
 
   #condemnUnlessAnswered(): void {
     this.#look();
-    if (decideKeepAlive(this.#state(), this.#options.clock.now()).action !== 'condemn') return this.#decide();
-    this.#options.counters.pingTimeouts++;
-    this.#options.condemn();
+    if (decideKeepAlive(this.#state(), this.#clock.now()).action !== 'condemn') return this.#decide();
+    this.#counters.pingTimeouts++;
+    this.#owner.pingTimedOut(this.#pingTimeoutMs);
   }
 
   /** Takes note of what happened since the last look: packets pass without telling. */
   #look(): void {
-    const now = this.#options.clock.now();
+    const now = this.#clock.now();
     if (this.#unansweredSince !== undefined) {
       if (this.#packets.chunksReceived !== this.#chunksBefore) {
         this.#unansweredSince = undefined;
@@ -157,13 +174,13 @@ export class KeepAlive {
         this.#unansweredSince = now;
       }
     }
-    const late = now >= this.#pingSentAt + this.#options.pingTimeoutMs;
+    const late = now >= this.#pingSentAt + this.#pingTimeoutMs;
     if (late && this.#waiters.length > 0 && this.#unansweredSince === undefined) this.#resolveWaiters();
   }
 
   #sendPing(): void {
-    const now = this.#options.clock.now();
-    this.#options.counters.pingsSent++;
+    const now = this.#clock.now();
+    this.#counters.pingsSent++;
     this.#pingsSent++;
     this.#packets.send({ type: 'pingreq' });
     this.#packets.flush();
@@ -175,8 +192,14 @@ export class KeepAlive {
   }
 
   #resolveWaiters(): void {
-    const elapsed = this.#options.clock.now() - this.#pingSentAt;
+    const elapsed = this.#clock.now() - this.#pingSentAt;
     this.#pingrespsReceived = this.#pingsSent;
-    for (const waiter of this.#waiters.splice(0)) waiter.resolve(elapsed);
+    for (const waiter of this.#takeWaiters()) waiter.resolve(elapsed);
+  }
+
+  #takeWaiters(): readonly PingWaiter[] {
+    const waiters = this.#waiters;
+    this.#waiters = NOBODY;
+    return waiters;
   }
 }

@@ -9,6 +9,7 @@
 
 import type { AuthPacket, ConnackPacket, DisconnectPacket, Packet, WireError } from '@mqttv5/wire';
 import { encodedLength } from '@mqttv5/wire';
+import type { Authenticator } from '../api/connect.ts';
 import type { Logger } from '../api/logger.ts';
 import { hexByte, SESSION_TAKEN_OVER } from '../api/reason-codes.ts';
 import { mqttError, ProtocolError } from '../errors.ts';
@@ -17,7 +18,7 @@ import type { Counters } from '../stats.ts';
 import { connectionLost, disconnected, lostBy, violation } from './connection-errors.ts';
 import type { EstablishOptions } from './establish.ts';
 import { effectivePingTimeoutMs } from './keep-alive-decision.ts';
-import { KeepAlive } from './keep-alive.ts';
+import { KeepAlive, type KeepAliveOwner } from './keep-alive.ts';
 import type { PacketConnection, PacketConnectionHandlers } from './packet-connection.ts';
 import { Reauthentication } from './reauthentication.ts';
 
@@ -45,12 +46,18 @@ type OpenOptions = Pick<
   'authenticator' | 'clock' | 'counters' | 'keepAlive' | 'logger' | 'pingTimeoutMs' | 'requestProblemInformation'
 >;
 
-export class Link implements PacketConnectionHandlers {
+/** Five bytes of fixed header and a Remaining Length of 268,435,455 (§2.1.4). */
+const LARGEST_PACKET = 268_435_460;
+
+export class Link implements PacketConnectionHandlers, KeepAliveOwner {
   readonly #packets: PacketConnection;
   readonly #counters: Counters;
   readonly #logger: Logger | undefined;
+  readonly #authenticator: Authenticator | undefined;
+  readonly #problemInformation: boolean;
   readonly #keepAlive: KeepAlive;
-  readonly #reauthentication: Reauthentication;
+  /** Made with the first AUTH. */
+  #reauthentication: Reauthentication | undefined;
   /** The broker's, for what this layer sends by itself. */
   readonly #maximumPacketSize: number;
   #handlers: LinkHandlers | undefined;
@@ -62,30 +69,21 @@ export class Link implements PacketConnectionHandlers {
   /** The connection is closed, and told so if there was somebody to tell. */
   #done = false;
   #reported = false;
-  #whenClosed: (() => void)[] = [];
+  #whenClosed: (() => void)[] | undefined;
 
   /** Takes `packets` over, whose reading is on hold. @internal */
   constructor(packets: PacketConnection, connack: ConnackPacket, options: OpenOptions) {
     this.#packets = packets;
     this.#counters = options.counters;
     this.#logger = options.logger;
-    this.#maximumPacketSize = connack.properties?.maximumPacketSize ?? Number.POSITIVE_INFINITY;
+    this.#authenticator = options.authenticator;
+    this.#problemInformation = options.requestProblemInformation;
+    this.#maximumPacketSize = connack.properties?.maximumPacketSize ?? LARGEST_PACKET;
     packets.setHandlers(this);
     // [MQTT-3.1.2-21], [MQTT-3.2.2-21]: the broker's value governs this connection.
     const intervalMs = (connack.properties?.serverKeepAlive ?? options.keepAlive) * 1000;
     const pingTimeoutMs = effectivePingTimeoutMs(options.pingTimeoutMs, intervalMs);
-    this.#keepAlive = new KeepAlive(packets, {
-      clock: options.clock,
-      counters: options.counters,
-      intervalMs,
-      pingTimeoutMs,
-      condemn: () => {
-        const error = mqttError('PING_TIMEOUT', `Nothing came from the broker within ${pingTimeoutMs} ms of PINGREQ`);
-        // No DISCONNECT: there is nobody to read it.
-        this.#over({ error, orderly: false, local: true });
-      },
-    });
-    this.#reauthentication = new Reauthentication(options.authenticator, options.requestProblemInformation, this);
+    this.#keepAlive = new KeepAlive(packets, this, options, { intervalMs, pingTimeoutMs });
   }
 
   /** Packets that came with or after CONNACK are held back until now; they are handed out in this call. */
@@ -148,13 +146,14 @@ export class Link implements PacketConnectionHandlers {
   /** @throws MqttError `NO_AUTHENTICATOR`, `REAUTH_IN_PROGRESS`, `REAUTH_REJECTED`, `AUTH_FAILED`, `CONNECTION_LOST`, `CLOSED` */
   reauthenticate(signal?: AbortSignal): Promise<void> {
     if (this.#end) return Promise.reject(lostBy(this.#end.error));
-    return this.#reauthentication.run(signal);
+    return this.#openReauthentication().run(signal);
   }
 
   /** What was sent, DISCONNECT, FIN, within `disconnectTimeoutMs`. Never rejects. */
   disconnect(packet: DisconnectPacket): Promise<void> {
     if (this.#done) return Promise.resolve();
     return new Promise((resolve) => {
+      this.#whenClosed ??= [];
       this.#whenClosed.push(resolve);
       this.#over({ error: mqttError('CLOSED', 'The client disconnected'), orderly: false, local: true }, packet);
     });
@@ -189,7 +188,7 @@ export class Link implements PacketConnectionHandlers {
       case 'pingresp':
         return this.#keepAlive.handlePingresp();
       case 'auth':
-        return this.#reauthentication.handleAuth(packet);
+        return this.#openReauthentication().handleAuth(packet);
       case 'disconnect':
         return this.#handleDisconnect(packet);
       case 'connack':
@@ -225,7 +224,20 @@ export class Link implements PacketConnectionHandlers {
     if (this.#handlers) this.#concludeLossSoon();
   }
 
+  // KeepAliveOwner
+
+  pingTimedOut(pingTimeoutMs: number): void {
+    const error = mqttError('PING_TIMEOUT', `Nothing came from the broker within ${pingTimeoutMs} ms of PINGREQ`);
+    // No DISCONNECT: there is nobody to read it.
+    this.#over({ error, orderly: false, local: true });
+  }
+
   // ReauthenticationPort
+
+  #openReauthentication(): Reauthentication {
+    this.#reauthentication ??= new Reauthentication(this.#authenticator, this.#problemInformation, this);
+    return this.#reauthentication;
+  }
 
   sendAuth(packet: AuthPacket): boolean {
     if (encodedLength(packet) > this.#maximumPacketSize) return false;
@@ -239,10 +251,10 @@ export class Link implements PacketConnectionHandlers {
 
   #handleDisconnect(packet: DisconnectPacket): void {
     // The decoder has refused Session Expiry Interval [MQTT-3.14.2-2].
-    const reauthenticating = this.#reauthentication.active;
+    const reauthenticating = this.#reauthentication?.active;
     const takenOver = packet.reasonCode === SESSION_TAKEN_OVER;
     const error = disconnected(packet, takenOver ? 'SESSION_TAKEN_OVER' : 'SERVER_DISCONNECTED');
-    if (reauthenticating) this.#reauthentication.end(disconnected(packet, 'REAUTH_REJECTED'));
+    if (reauthenticating) this.#reauthentication?.end(disconnected(packet, 'REAUTH_REJECTED'));
     this.#over({ error, orderly: false, serverDisconnect: packet, local: false });
   }
 
@@ -267,9 +279,9 @@ export class Link implements PacketConnectionHandlers {
     if (this.#end) return;
     this.#end = end;
     this.#keepAlive.stop(lostBy(end.error));
-    this.#reauthentication.end(end.error.code === 'AUTH_FAILED' ? end.error : lostBy(end.error));
+    this.#reauthentication?.end(end.error.code === 'AUTH_FAILED' ? end.error : lostBy(end.error));
     if (lastPacket && this.#packets.open) {
-      this.#packets.close(fitting(lastPacket, this.#maximumPacketSize), () => this.#reportSoon());
+      this.#packets.end(fitting(lastPacket, this.#maximumPacketSize), () => this.#reportSoon());
     } else {
       this.#packets.destroy(lostBy(end.error));
       this.#reportSoon();
@@ -288,7 +300,9 @@ export class Link implements PacketConnectionHandlers {
       handlers.closed(this.#end, this);
     }
     this.#done = true;
-    for (const resolve of this.#whenClosed.splice(0)) resolve();
+    const whenClosed = this.#whenClosed ?? [];
+    this.#whenClosed = undefined;
+    for (const resolve of whenClosed) resolve();
   }
 }
 

@@ -63,8 +63,8 @@ export class Outbox {
   #open: Bytes | undefined;
   #end = 0;
   #openAcknowledgements = 0;
-  /** Sealed, and waiting for room in the window. */
-  #queue: Segment[] = [];
+  /** Sealed, and waiting for room in the window. Made with the first; so are the waiters. */
+  #queue: Segment[] | undefined;
 
   // Counted from the start of the connection.
   #accepted = 0;
@@ -84,14 +84,7 @@ export class Outbox {
   #toldFull = false;
   #ending = false;
   #closed = false;
-  #waiters: FlushWaiter[] = [];
-  // One function a connection, not one a turn.
-  readonly #flushAtEnd = (): void => {
-    this.#flushScheduled = false;
-    this.#pump(false);
-    if (this.#unsentAcknowledgements >= this.#highWaterMark) this.#judgeAcknowledgements();
-    else this.#overfullAt = undefined;
-  };
+  #waiters: FlushWaiter[] | undefined;
 
   constructor(connection: Connection, handlers: OutboxHandlers, counters: Counters, highWaterMark: number) {
     this.#connection = connection;
@@ -103,6 +96,10 @@ export class Outbox {
   /** Accepted and not yet reported as written. */
   get unsentBytes(): number {
     return this.#accepted - this.#written;
+  }
+
+  get #hasQueued(): boolean {
+    return this.#queue !== undefined && this.#queue.length > 0;
   }
 
   get hasRoom(): boolean {
@@ -132,11 +129,22 @@ export class Outbox {
     this.#counters.packetsSent++;
     if (!this.#flushScheduled) {
       this.#flushScheduled = true;
-      atEndOfTurn(this.#flushAtEnd);
+      atEndOfTurn(Outbox.#atEndOfTurn, this);
     }
     if (this.#accepted - this.#written < this.#highWaterMark) return true;
     this.#toldFull = true;
     return false;
+  }
+
+  static #atEndOfTurn(this: void, outbox: Outbox): void {
+    outbox.#flushAtEnd();
+  }
+
+  #flushAtEnd(): void {
+    this.#flushScheduled = false;
+    this.#pump(false);
+    if (this.#unsentAcknowledgements >= this.#highWaterMark) this.#judgeAcknowledgements();
+    else this.#overfullAt = undefined;
   }
 
   /** Hands over what the connection has room for, now. */
@@ -152,6 +160,7 @@ export class Outbox {
 
   /** Calls back once everything accepted so far is written, or with the error that ends the connection. Never at once. */
   flushed(callback: (error?: AnyMqttError) => void): void {
+    this.#waiters ??= [];
     this.#waiters.push({ at: this.#accepted, callback });
     if (this.unsentBytes === 0) queueMicrotask(() => this.#answerWaiters());
   }
@@ -169,11 +178,11 @@ export class Outbox {
     if (this.#closed) return;
     this.#closed = true;
     if (this.#open) releaseBuffer(this.#open);
-    for (const segment of this.#queue) if (segment.buffer) releaseBuffer(segment.buffer);
+    for (const { buffer } of this.#queue ?? []) if (buffer) releaseBuffer(buffer);
     this.#open = undefined;
-    this.#queue = [];
-    const waiters = this.#waiters;
-    this.#waiters = [];
+    this.#queue = undefined;
+    const waiters = this.#waiters ?? [];
+    this.#waiters = undefined;
     for (const waiter of waiters) waiter.callback(error);
   }
 
@@ -225,7 +234,7 @@ export class Outbox {
     encodeInto(packet, bytes, 0);
     const acknowledgementBytes = isAcknowledgement(packet) ? bytes.length : 0;
     this.#seal();
-    this.#queue.push({ bytes, buffer: undefined, acknowledgementBytes });
+    this.#enqueue({ bytes, buffer: undefined, acknowledgementBytes });
     this.#accepted += bytes.length;
     this.#unsentAcknowledgements += acknowledgementBytes;
   }
@@ -239,7 +248,7 @@ export class Outbox {
     // In slices, so that a payload of many megabytes shows progress too.
     for (let start = 0; start < payload.length; start += WINDOW_BYTES) {
       const bytes = payload.subarray(start, start + WINDOW_BYTES);
-      this.#queue.push({ bytes, buffer: undefined, acknowledgementBytes: 0 });
+      this.#enqueue({ bytes, buffer: undefined, acknowledgementBytes: 0 });
     }
     this.#pump(false);
   }
@@ -247,7 +256,12 @@ export class Outbox {
   /** Moves what the open buffer holds to the queue. */
   #seal(): void {
     const segment = this.#takeOpen();
-    if (segment) this.#queue.push(segment);
+    if (segment) this.#enqueue(segment);
+  }
+
+  #enqueue(segment: Segment): void {
+    this.#queue ??= [];
+    this.#queue.push(segment);
   }
 
   #takeOpen(): Segment | undefined {
@@ -272,7 +286,7 @@ export class Outbox {
     try {
       while (!this.#closed) {
         if (!all && this.#isFull()) break;
-        const segment = this.#queue.shift() ?? this.#takeOpen();
+        const segment = this.#queue?.shift() ?? this.#takeOpen();
         if (!segment) break;
         wrote = true;
         this.#write(segment);
@@ -314,9 +328,9 @@ export class Outbox {
     this.#writesOpen--;
     this.#writesEnded++;
     if (this.#closed) return;
-    if (this.#waiters.length > 0) this.#answerWaiters();
+    if (this.#waiters !== undefined) this.#answerWaiters();
     // What waits is written first: a turn that is about to fill up again must not starve it.
-    if (this.#queue.length > 0 || (this.#end > 0 && !this.#flushScheduled)) this.#pump(this.#ending);
+    if (this.#hasQueued || (this.#end > 0 && !this.#flushScheduled)) this.#pump(this.#ending);
     if (!this.#toldFull || this.#ending || !this.hasRoom) return;
     this.#toldFull = false;
     // Not inside the `send` that made the connection call back at once: what it is about to send comes first.
@@ -337,12 +351,13 @@ export class Outbox {
   }
 
   #answerWaiters(): void {
+    const waiters = this.#waiters ?? [];
     let done = 0;
-    for (const waiter of this.#waiters) {
+    for (const waiter of waiters) {
       if (waiter.at > this.#written) break;
       done++;
     }
-    for (const waiter of this.#waiters.splice(0, done)) waiter.callback();
+    for (const waiter of waiters.splice(0, done)) waiter.callback();
   }
 }
 

@@ -3,17 +3,18 @@
 // A `Connection` that carries packets: outbox, inbox, and an end that is reported once. `Handshake` uses it first and `Link`
 // afterwards, each as its handlers.
 //
-//   open ──close()──▶ closing ──peer closes, or too slow──▶ closed
+//   open ──end()────▶ closing ──peer closes, or too slow──▶ closed
 //     └──────peer closes, destroy()────────────────────────────┘
 //
 // A `Connection` may come from a user's `dial`, so it is trusted with nothing but bytes: it may close inside `write`, hand
 // over data after its end, never call `written`, or throw.
 
 import type { Packet, WireError } from '@mqttv5/wire';
-import type { Connection } from '../api/transport.ts';
-import type { Clock } from '../clock.ts';
+import type { Connection, ConnectionHandlers } from '../api/transport.ts';
+import type { Clock, Scheduled } from '../clock.ts';
 import type { AnyMqttError } from '../errors.ts';
 import type { Counters } from '../stats.ts';
+import { callsMethods } from './calls-methods.ts';
 import { connectionLost } from './connection-errors.ts';
 import { Inbox } from './inbox.ts';
 import { Outbox } from './outbox.ts';
@@ -27,7 +28,7 @@ export interface PacketConnectionOptions {
   readonly disconnectTimeoutMs: number;
 }
 
-/** Called while the connection is open, and never again after `lost`, `close()` or `destroy()`. */
+/** Called while the connection is open, and never again after `lost`, `end()` or `destroy()`. */
 export interface PacketConnectionHandlers {
   packet(packet: Packet): void;
   malformed(error: WireError): void;
@@ -38,7 +39,7 @@ export interface PacketConnectionHandlers {
   lost(error: unknown): void;
 }
 
-export class PacketConnection {
+export class PacketConnection implements ConnectionHandlers {
   readonly #connection: Connection;
   readonly #clock: Clock;
   readonly #counters: Counters;
@@ -48,7 +49,7 @@ export class PacketConnection {
   #handlers: PacketConnectionHandlers | undefined;
   #state: 'open' | 'closing' | 'closed' = 'open';
   #readingPaused = false;
-  #cancelTimer: (() => void) | undefined;
+  #timer: Scheduled | undefined;
   #whenClosed: (() => void) | undefined;
 
   /** When bytes were last handed to the connection. */
@@ -97,13 +98,8 @@ export class PacketConnection {
   /** `handlers` may be called at once: a connection can have broken before anybody listened. */
   start(handlers: PacketConnectionHandlers): void {
     this.#handlers = handlers;
-    this.#attempt(() =>
-      this.#connection.start({
-        data: (chunk) => this.#data(chunk),
-        drain: () => this.#outbox.drained(),
-        close: (error) => this.#closedByPeer(error),
-      }),
-    );
+    const connection = this.#connection;
+    this.#attempt(() => connection.start(callsMethods(connection) ? this : this.#bound()));
   }
 
   /** Hands the connection on, from the handshake to the link. */
@@ -152,14 +148,14 @@ export class PacketConnection {
    * The last packet, if any, then FIN. Waits for the peer's until `disconnectTimeoutMs`. Nothing is read any more.
    * `whenClosed` may be called at once.
    */
-  close(lastPacket: Packet | undefined, whenClosed: () => void): void {
+  end(lastPacket: Packet | undefined, whenClosed: () => void): void {
     if (this.#state === 'closed') return whenClosed();
     if (this.#state === 'closing') return;
     // From here on a failing write is an end like any other.
     this.#state = 'closing';
     this.#whenClosed = whenClosed;
     this.#inbox.close();
-    this.#cancelTimer = this.#clock.setTimer(this.#disconnectTimeoutMs, () => this.destroy());
+    this.#timer = this.#clock.setTimer(this.#disconnectTimeoutMs, () => this.destroy());
     this.#attempt(() => {
       if (lastPacket) this.#outbox.send(lastPacket);
       this.#outbox.finish();
@@ -168,7 +164,7 @@ export class PacketConnection {
     this.#resumeReading();
   }
 
-  /** Ends everything at once. `whenClosed` of an earlier `close()` is called. */
+  /** Ends everything at once. `whenClosed` of an earlier `end()` is called. */
   destroy(error: AnyMqttError = connectionLost()): void {
     this.#inbox.close();
     if (this.#state === 'closed') return;
@@ -179,6 +175,39 @@ export class PacketConnection {
   /** After `lost`: hands out what had been read and not decoded, held back or not. */
   readRest(): void {
     this.#inbox.finish();
+  }
+
+  // ConnectionHandlers
+
+  data(chunk: Uint8Array): void {
+    if (this.#state !== 'open') return;
+    this.#counters.bytesReceived += chunk.length;
+    this.chunksReceived++;
+    this.lastReceivedAt = this.#clock.now();
+    this.#inbox.push(chunk);
+    if (this.#inbox.stopped) this.#pauseReading();
+  }
+
+  drain(): void {
+    this.#outbox.drained();
+  }
+
+  /** The peer has closed. */
+  close(error?: unknown): void {
+    if (this.#state === 'closing') {
+      this.destroy();
+    } else if (this.#state === 'open') {
+      this.#shut(connectionLost(error));
+      this.#handlers?.lost(error);
+    }
+  }
+
+  #bound(): ConnectionHandlers {
+    return {
+      data: (chunk) => this.data(chunk),
+      drain: () => this.drain(),
+      close: (error) => this.close(error),
+    };
   }
 
   // Inbox
@@ -198,7 +227,7 @@ export class PacketConnection {
   }
 
   writeFailed(error: unknown): void {
-    this.#closedByPeer(error);
+    this.close(error);
   }
 
   acknowledgementsOverflow(unsentBytes: number): void {
@@ -209,27 +238,9 @@ export class PacketConnection {
     this.lastSentAt = this.#clock.now();
   }
 
-  #data(chunk: Uint8Array): void {
-    if (this.#state !== 'open') return;
-    this.#counters.bytesReceived += chunk.length;
-    this.chunksReceived++;
-    this.lastReceivedAt = this.#clock.now();
-    this.#inbox.push(chunk);
-    if (this.#inbox.stopped) this.#pauseReading();
-  }
-
-  #closedByPeer(error: unknown): void {
-    if (this.#state === 'closing') {
-      this.destroy();
-    } else if (this.#state === 'open') {
-      this.#shut(connectionLost(error));
-      this.#handlers?.lost(error);
-    }
-  }
-
   #shut(error: AnyMqttError): void {
     this.#state = 'closed';
-    this.#cancelTimer?.();
+    this.#timer?.cancel();
     this.#outbox.close(error);
     this.#attempt(() => this.#connection.destroy());
   }
@@ -251,7 +262,7 @@ export class PacketConnection {
     try {
       action();
     } catch (error) {
-      this.#closedByPeer(error);
+      this.close(error);
     }
   }
 }

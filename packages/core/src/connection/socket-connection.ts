@@ -3,7 +3,8 @@
 // A connected Node socket as a `Connection`. Imported by `tcp-dial.ts` alone.
 
 import type { Socket } from 'node:net';
-import type { Connection, ConnectionHandlers } from '../api/transport.ts';
+import type { ConnectionHandlers } from '../api/transport.ts';
+import type { MethodCaller } from './calls-methods.ts';
 
 /** Where a socket knows its connection: listeners made for each socket would be 400 bytes of every idle client. */
 const CONNECTION = Symbol('SocketConnection');
@@ -11,7 +12,7 @@ const CONNECTION = Symbol('SocketConnection');
 type OwnedSocket = Socket & { [CONNECTION]?: SocketConnection };
 
 /** What `tcpDial` hands out. */
-export class SocketConnection implements Connection {
+export class SocketConnection implements MethodCaller {
   readonly #socket: Socket;
   /** Of `start`. */
   handlers: ConnectionHandlers | undefined;
@@ -29,6 +30,11 @@ export class SocketConnection implements Connection {
     // The peer's FIN. Not only 'close', which waits until everything unsent is written to a peer that has stopped listening.
     socket.on('end', onEnd);
     socket.on('close', onEnd);
+  }
+
+  /** Of the class, not of each socket. */
+  get callsMethods(): true {
+    return true;
   }
 
   start(handlers: ConnectionHandlers): void {

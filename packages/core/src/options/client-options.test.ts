@@ -64,7 +64,7 @@ describe('defaults (S-023 … S-063, design/api.md)', () => {
       logger: undefined,
       stats: false,
     });
-    expect(addresses.map(({ url }) => url.href)).toEqual(['mqtt://localhost:1883']);
+    expect(addresses.map(({ href }) => href)).toEqual(['mqtt://localhost:1883']);
     const first = reconnect === false ? 0 : reconnect(1);
     expect(first).toBeGreaterThanOrEqual(800);
     expect(first).toBeLessThanOrEqual(1200);

@@ -13,7 +13,6 @@ import type { Logger } from '../api/logger.ts';
 import type { Backoff, ClientOptions, TlsOptions } from '../api/options.ts';
 import type { SessionStore } from '../api/store.ts';
 import type { Dial } from '../api/transport.ts';
-import { exponentialBackoff } from '../backoff.ts';
 import type { BrokerAddress } from '../broker-url.ts';
 import { missingBroker, parseBrokers } from '../broker-url.ts';
 import {
@@ -116,9 +115,6 @@ export interface ResolvedPublisherPool {
 
 const KNOWN_POOL_KEYS = ['size', 'routing', 'clientId'];
 
-/** Session taken over: reconnecting evicts the other client in turn. Unsupported Protocol Version: no attempt can succeed. */
-const FINAL_REASON_CODES: ReadonlySet<number | undefined> = new Set([0x8e, 0x84]);
-
 /** What each option may be. The type makes it complete: an option more or less does not compile. */
 const RULES: Rules<ClientOptions, ResolvedClientOptions & Record<keyof ClientOptions, unknown>> = {
   brokers: (brokers, _name, { dial }) => parseBrokers(brokers, dial !== undefined),
@@ -173,14 +169,6 @@ const RULES: Rules<ClientOptions, ResolvedClientOptions & Record<keyof ClientOpt
 };
 const KNOWN_KEYS = Object.keys(RULES);
 
-/** Those of `defaults.ts`, and the ones that are functions. */
-const ALL_DEFAULTS: ResolvedClientOptions = {
-  ...DEFAULTS,
-  // It keeps no state: one for all clients.
-  reconnect: exponentialBackoff(),
-  shouldReconnect: ({ reasonCode }) => !FINAL_REASON_CODES.has(reasonCode),
-};
-
 /**
  * Checks `options` and fills in the defaults. Never changes `options`, nor keeps a reference to what it could be changed by.
  *
@@ -190,7 +178,7 @@ export function resolveClientOptions(options: ClientOptions): ResolvedClientOpti
   checkOptions(options, 'ClientOptions', KNOWN_KEYS);
   const given: unknown = options.brokers;
   if (given === undefined) throw missingBroker();
-  const resolved = resolveOptions<ClientOptions, ResolvedClientOptions>(options, RULES, ALL_DEFAULTS);
+  const resolved = resolveOptions<ClientOptions, ResolvedClientOptions>(options, RULES, DEFAULTS);
   if (options.store !== undefined && options.sessionExpiryInterval === undefined) {
     resolved.sessionExpiryInterval = SESSION_EXPIRY_INTERVAL_WITH_STORE;
   }

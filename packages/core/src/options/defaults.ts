@@ -2,11 +2,15 @@
 //
 // Every default of the client, in one place, with its reason.
 
+import { exponentialBackoff } from '../backoff.ts';
 import type { ResolvedClientOptions } from './client-options.ts';
 import type { BufferDefaults, ResolvedSubscribeOptions } from './subscribe-options.ts';
 
-/** Defaults of `ClientOptions`, but for `reconnect` and `shouldReconnect`, which are functions and stand in `client-options.ts`. */
-export const DEFAULTS: Omit<ResolvedClientOptions, 'reconnect' | 'shouldReconnect'> = {
+/** Session taken over: reconnecting evicts the other client in turn. Unsupported Protocol Version: no attempt can succeed. */
+const FINAL_REASON_CODES: ReadonlySet<number | undefined> = new Set([0x8e, 0x84]);
+
+/** Defaults of `ClientOptions`. In one literal, since every client has a copy: V8 keeps what is added to one in a second object. */
+export const DEFAULTS: ResolvedClientOptions = {
   // The broker and who we are ------------------------------------------------------------------------------------------
   /** There is none: this option has to be given. */
   brokers: [],
@@ -55,6 +59,9 @@ export const DEFAULTS: Omit<ResolvedClientOptions, 'reconnect' | 'shouldReconnec
   unmatchedHoldMs: 10_000,
 
   // Reconnect ----------------------------------------------------------------------------------------------------------
+  /** It keeps no state: one for all clients. */
+  reconnect: exponentialBackoff(),
+  shouldReconnect: ({ reasonCode }) => !FINAL_REASON_CODES.has(reasonCode),
   /** A client that stops by itself has to be told so. */
   maximumReconnectAttempts: Number.POSITIVE_INFINITY,
   retryInitialConnect: false,

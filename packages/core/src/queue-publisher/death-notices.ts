@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { Clock } from '../clock.ts';
+import type { Clock, Scheduled } from '../clock.ts';
 import type { AnyMqttError } from '../errors.ts';
 import type { Deliveries } from './deliveries.ts';
 
@@ -9,7 +9,7 @@ const PATIENCE_MS = 100;
 
 interface Notice {
   readonly error: AnyMqttError;
-  readonly cancelTimer: () => void;
+  readonly timer: Scheduled;
 }
 
 /**
@@ -33,17 +33,17 @@ export class DeathNotices {
 
   add(sequence: number, error: AnyMqttError): void {
     if (this.#untold.has(sequence)) return;
-    const cancelTimer = this.#clock.setTimer(PATIENCE_MS, () => this.give(sequence));
-    this.#untold.set(sequence, { error, cancelTimer });
+    const timer = this.#clock.setTimer(PATIENCE_MS, () => this.give(sequence));
+    this.#untold.set(sequence, { error, timer });
   }
 
   /** Without effect when it has been given. */
   give(sequence: number): void {
     const notice = this.#untold.get(sequence);
     if (notice === undefined) return;
-    const { error, cancelTimer } = notice;
+    const { error, timer } = notice;
     this.#untold.delete(sequence);
-    cancelTimer();
+    timer.cancel();
     const awaited = this.#deliveries.settle(sequence, { error });
     if (!awaited && !this.#isHeard)
       // oxlint-disable-next-line no-console -- no failure is silent (design/api.md, "Observing")

@@ -6,7 +6,7 @@
 
 import type { PublishOptions } from '../api/publish.ts';
 import type { PublisherQueue, QueueEntry } from '../api/queue.ts';
-import type { Clock } from '../clock.ts';
+import type { Clock, Scheduled } from '../clock.ts';
 import { isMqttError, mqttError } from '../errors.ts';
 import type { AnyMqttError } from '../errors.ts';
 import type { ProducerClaim } from '../supervisor/producers.ts';
@@ -60,7 +60,7 @@ export class EntryStarter {
   readonly #evictions = new Set<Promise<void>>();
   #filling = false;
   #fillAgain = false;
-  #cancelBusyTimer: (() => void) | undefined;
+  #busyTimer: Scheduled | undefined;
 
   constructor(queue: PublisherQueue, options: ResolvedQueueOptions, parts: StarterParts) {
     this.#queue = queue;
@@ -110,8 +110,8 @@ export class EntryStarter {
     this.#starting = false;
     this.#ahead = [];
     this.#ready = [];
-    this.#cancelBusyTimer?.();
-    this.#cancelBusyTimer = undefined;
+    this.#busyTimer?.cancel();
+    this.#busyTimer = undefined;
   }
 
   async #fillWindow(): Promise<void> {
@@ -130,7 +130,7 @@ export class EntryStarter {
   }
 
   get #mayStart(): boolean {
-    return this.#starting && this.#claim.isConnected && this.#cancelBusyTimer === undefined && this.#underWay.room > 0;
+    return this.#starting && this.#claim.isConnected && this.#busyTimer === undefined && this.#underWay.room > 0;
   }
 
   /** False when there is nothing to start. */
@@ -245,11 +245,11 @@ export class EntryStarter {
 
   /** The client, or the queue, has no place or no answer at the moment. */
   #lookAgainLater(): void {
-    this.#cancelBusyTimer?.();
-    this.#cancelBusyTimer = undefined;
+    this.#busyTimer?.cancel();
+    this.#busyTimer = undefined;
     if (!this.#starting) return;
-    this.#cancelBusyTimer = this.#clock.setTimer(delayOf(this.#options.retryBackoff, 1), () => {
-      this.#cancelBusyTimer = undefined;
+    this.#busyTimer = this.#clock.setTimer(delayOf(this.#options.retryBackoff, 1), () => {
+      this.#busyTimer = undefined;
       this.wake();
     });
   }

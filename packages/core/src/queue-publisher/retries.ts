@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { Backoff } from '../api/options.ts';
-import type { Clock } from '../clock.ts';
+import type { Clock, Scheduled } from '../clock.ts';
 
 const FALLBACK_DELAY_MS = 1000;
 
@@ -19,7 +19,7 @@ export class Retries {
   readonly #waiting: Waiting[] = [];
   readonly #sequences = new Set<number>();
   readonly #attempts = new Map<number, number>();
-  #cancelTimer: (() => void) | undefined;
+  #timer: Scheduled | undefined;
 
   constructor(clock: Clock, backoff: Backoff, onDue: () => void) {
     this.#clock = clock;
@@ -92,13 +92,13 @@ export class Retries {
   }
 
   #rearm(): void {
-    this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
+    this.#timer?.cancel();
+    this.#timer = undefined;
     const next = this.#waiting.at(-1);
     if (next === undefined) return;
     const delayMs = next.dueAt - this.#clock.now();
     // Due already: whoever looks for work finds it, and no timer has to say so again and again.
-    if (delayMs > 0) this.#cancelTimer = this.#clock.setTimer(delayMs, this.#onDue);
+    if (delayMs > 0) this.#timer = this.#clock.setTimer(delayMs, this.#onDue);
   }
 }
 

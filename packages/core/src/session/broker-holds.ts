@@ -11,75 +11,85 @@ const NEVER_EXPIRES = 0xffff_ffff;
 /** Far more brokers than anybody lists; redirects could name any number. */
 const MAXIMUM_BROKERS = 256;
 
+interface Entry extends BrokerHold {
+  readonly broker: string;
+}
+
+const NONE: readonly Entry[] = [];
+
 export class BrokerHolds {
-  readonly #holds = new Map<string, BrokerHold>();
+  /** Newest last. A list and not a Map, whose smallest is 450 bytes: nearly every client knows one broker. */
+  #holds: readonly Entry[] = NONE;
   /** Until when a broker that is not listed may hold an older session. */
   unknownUntil = 0;
 
   get(broker: string): BrokerHold | undefined {
-    return this.#holds.get(broker);
+    return this.#holds.find((entry) => entry.broker === broker);
   }
 
   /** Whether there was any contact that counts. */
   has(broker: string): boolean {
-    return this.#holds.has(broker);
+    return this.get(broker) !== undefined;
   }
 
   /** Whether `broker` may hold one of our sessions that is not number `current`. */
   mayHoldOther(broker: string, current: number, now: number): boolean {
-    const hold = this.#holds.get(broker);
+    const hold = this.get(broker);
     if (hold === undefined) return now < this.unknownUntil;
     return hold.number !== current && now < keptUntil(hold);
   }
 
   /** Whether `broker` may hold a session that we had with it. */
   mayHoldKnown(broker: string, now: number): boolean {
-    return this.#holds.get(broker)?.number !== 0 && this.mayHoldOther(broker, 0, now);
+    return this.get(broker)?.number !== 0 && this.mayHoldOther(broker, 0, now);
   }
 
   /** Whether any broker may still hold session `number`. */
   mayBeHeld(number: number, now: number): boolean {
-    for (const hold of this.#holds.values()) if (hold.number === number && now < keptUntil(hold)) return true;
-    return false;
+    return this.#holds.some((entry) => entry.number === number && now < keptUntil(entry));
   }
 
   set(broker: string, hold: BrokerHold, now: number): void {
-    // Newest last, so that the one to forget is the first.
-    this.#holds.delete(broker);
-    this.#holds.set(broker, hold);
-    if (this.#holds.size > MAXIMUM_BROKERS) this.#forgetOldest(now);
+    this.#holds = this.#without(broker).concat(entryOf(broker, hold));
+    if (this.#holds.length > MAXIMUM_BROKERS) this.#forgetOldest(now);
   }
 
   /** Whoever holds session `number` may hold another than we think. */
   doubt(number: number): void {
-    for (const [broker, hold] of this.#holds) {
-      if (hold.number === number) this.#holds.set(broker, { ...hold, doubted: true });
-    }
+    this.#holds = this.#holds.map((entry) => (entry.number === number ? { ...entry, doubted: true } : entry));
   }
 
   restore(broker: string, hold: BrokerHold | undefined): void {
-    if (hold === undefined) this.#holds.delete(broker);
-    else this.#holds.set(broker, hold);
+    this.delete(broker);
+    if (hold !== undefined) this.#holds = this.#holds.concat(entryOf(broker, hold));
   }
 
   delete(broker: string): void {
-    this.#holds.delete(broker);
+    this.#holds = this.#without(broker);
   }
 
-  entries(): [broker: string, hold: BrokerHold][] {
-    return [...this.#holds];
+  entries(): (readonly [broker: string, hold: BrokerHold])[] {
+    return this.#holds.map(({ broker, ...hold }) => [broker, hold]);
+  }
+
+  #without(broker: string): readonly Entry[] {
+    return this.#holds.filter((entry) => entry.broker !== broker);
   }
 
   /** What is forgotten is counted among the unknown, for as long as it may be held. */
   #forgetOldest(now: number): void {
-    for (const [broker, hold] of this.#holds) {
-      this.#holds.delete(broker);
-      if (hold.lostAt === undefined || keptUntil(hold) > now) {
-        this.unknownUntil = Math.max(this.unknownUntil, keptUntil({ ...hold, lostAt: hold.lostAt ?? now }));
-      }
-      return;
+    const [oldest, ...others] = this.#holds;
+    this.#holds = others;
+    if (oldest === undefined) return;
+    if (oldest.lostAt === undefined || keptUntil(oldest) > now) {
+      this.unknownUntil = Math.max(this.unknownUntil, keptUntil({ ...oldest, lostAt: oldest.lostAt ?? now }));
     }
   }
+}
+
+/** In one shape, and nothing else of `hold`. */
+function entryOf(broker: string, { number, expiryInterval, lostAt, doubted }: BrokerHold): Entry {
+  return { broker, number, expiryInterval, lostAt, doubted };
 }
 
 /** How long a session without end of connection on record is kept is anybody's guess: for ever. */

@@ -135,7 +135,7 @@ export class ControlRequests {
     // Answered is not to blame.
     open.request.suspicion.blames = 0;
     this.#end(open, { packet });
-    this.#core.proceed(now);
+    this.#core.queues.proceed(now);
     return undefined;
   }
 

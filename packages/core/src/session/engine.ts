@@ -61,19 +61,22 @@ export class SessionEngine {
     this.#core = {
       settings,
       effects,
-      journal: new Journal(effects, settings.store !== undefined, () => this.#ownership.meta()),
+      journal: new Journal(effects, settings.store !== undefined, this.#ownership),
       identifiers: new PacketIdentifiers<IdentifierOwner>(largestPacketIdentifier),
       connection: undefined,
-      proceed: (now) => {
-        this.#requests.pump();
-        this.#outbound.pump(now);
-      },
+      queues: this,
     };
     this.#outbound = new OutboundFlow(this.#core);
     this.#session = new OutboundSession(this.#core, this.#outbound);
     this.#acks = new OutboundAcks(this.#core, this.#outbound, this.#session);
     this.#inbound = new InboundFlow(this.#core);
     this.#requests = new ControlRequests(this.#core);
+  }
+
+  /** Sends what has waited for an answer or an identifier. */
+  proceed(now: number): void {
+    this.#requests.pump();
+    this.#outbound.pump(now);
   }
 
   // -- Whose session it is
@@ -249,7 +252,7 @@ export class SessionEngine {
 
   handleTimeout(now: number): void {
     this.#outbound.expire(now);
-    this.#core.proceed(now);
+    this.proceed(now);
   }
 
   /** When `handleTimeout` has something to do, ms. */
@@ -272,14 +275,14 @@ export class SessionEngine {
   /** Takes a message back that was never written: true and gone, its record included. */
   withdraw(exchange: PublishExchange, now: number): boolean {
     const withdrawn = this.#outbound.withdraw(exchange);
-    if (withdrawn) this.#core.proceed(now);
+    if (withdrawn) this.proceed(now);
     return withdrawn;
   }
 
   /** The first record of `exchange` could not be stored: as if it had never been accepted. */
   rejectFirstPut(exchange: PublishExchange, error: StoreError, now: number): void {
     this.#outbound.rejectFirstPut(exchange, error);
-    this.#core.proceed(now);
+    this.proceed(now);
   }
 
   /** Sent at once when connected, also before `startPublishing`, and an identifier is free. */

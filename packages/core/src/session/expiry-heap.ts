@@ -12,57 +12,60 @@ import type { PublishExchange } from './publish-exchange.ts';
  * ```
  */
 export class ExpiryHeap {
-  readonly #heap: PublishExchange[] = [];
+  /** Made with the first: most messages do not expire. */
+  #heap: PublishExchange[] | undefined;
 
   get first(): PublishExchange | undefined {
-    return this.#heap[0];
+    return this.#heap?.[0];
   }
 
   add(exchange: PublishExchange): void {
     if (exchange.expiryIndex >= 0 || exchange.expiresAt === Number.POSITIVE_INFINITY) return;
+    this.#heap ??= [];
     this.#heap.push(exchange);
-    this.#rise(exchange, this.#heap.length - 1);
+    rise(this.#heap, exchange, this.#heap.length - 1);
   }
 
   remove(exchange: PublishExchange): void {
     const index = exchange.expiryIndex;
-    if (index < 0) return;
+    const heap = this.#heap;
+    if (index < 0 || heap === undefined) return;
     exchange.expiryIndex = -1;
-    const last = this.#heap.pop();
+    const last = heap.pop();
     if (last === undefined || last === exchange) return;
     // The last entry fills the gap and finds its place from there.
-    this.#sink(last, index);
-    if (last.expiryIndex === index) this.#rise(last, index);
+    sink(heap, last, index);
+    if (last.expiryIndex === index) rise(heap, last, index);
   }
+}
 
-  #rise(exchange: PublishExchange, from: number): void {
-    let index = from;
-    while (index > 0) {
-      const above = (index - 1) >> 1;
-      const parent = this.#heap[above];
-      if (parent === undefined || parent.expiresAt <= exchange.expiresAt) break;
-      this.#place(parent, index);
-      index = above;
-    }
-    this.#place(exchange, index);
+function rise(heap: PublishExchange[], exchange: PublishExchange, from: number): void {
+  let index = from;
+  while (index > 0) {
+    const above = (index - 1) >> 1;
+    const parent = heap[above];
+    if (parent === undefined || parent.expiresAt <= exchange.expiresAt) break;
+    place(heap, parent, index);
+    index = above;
   }
+  place(heap, exchange, index);
+}
 
-  #sink(exchange: PublishExchange, from: number): void {
-    let index = from;
-    for (;;) {
-      const left = this.#heap[2 * index + 1];
-      const right = this.#heap[2 * index + 2];
-      const child = right !== undefined && left !== undefined && right.expiresAt < left.expiresAt ? right : left;
-      if (child === undefined || child.expiresAt >= exchange.expiresAt) break;
-      const below = child.expiryIndex;
-      this.#place(child, index);
-      index = below;
-    }
-    this.#place(exchange, index);
+function sink(heap: PublishExchange[], exchange: PublishExchange, from: number): void {
+  let index = from;
+  for (;;) {
+    const left = heap[2 * index + 1];
+    const right = heap[2 * index + 2];
+    const child = right !== undefined && left !== undefined && right.expiresAt < left.expiresAt ? right : left;
+    if (child === undefined || child.expiresAt >= exchange.expiresAt) break;
+    const below = child.expiryIndex;
+    place(heap, child, index);
+    index = below;
   }
+  place(heap, exchange, index);
+}
 
-  #place(exchange: PublishExchange, index: number): void {
-    this.#heap[index] = exchange;
-    exchange.expiryIndex = index;
-  }
+function place(heap: PublishExchange[], exchange: PublishExchange, index: number): void {
+  heap[index] = exchange;
+  exchange.expiryIndex = index;
 }

@@ -59,7 +59,7 @@ export class InboundFlow {
     if (known !== undefined) this.#forget(known);
     const exchange = new InboundExchange(packet.qos, packet.packetIdentifier, connection.number, this.doubts);
     this.#remember(exchange);
-    (packet.qos === 1 ? connection.pubacks : connection.pubrecs).join(exchange, connection.number);
+    connection.answers(packet.qos).join(exchange, connection.number);
     this.#deliver(packet, topic, exchange);
     return undefined;
   }
@@ -86,10 +86,10 @@ export class InboundFlow {
       if (excess !== undefined) return excess;
       exchange.arrivedOn = connection.number;
       exchange.doubts = this.doubts;
-      (exchange.qos === 1 ? connection.pubacks : connection.pubrecs).join(exchange, connection.number);
+      connection.answers(exchange.qos).join(exchange, connection.number);
     } else if (exchange.phase === 'awaitPubrel') {
       // PUBREC again (V-040); harmless when the first still waits for its turn.
-      connection.pubrecs.join(exchange, connection.number);
+      connection.answers(2).join(exchange, connection.number);
     }
     this.#acknowledgeInOrder(exchange.qos, connection);
     return undefined;
@@ -131,7 +131,7 @@ export class InboundFlow {
 
   #acknowledgeInOrder(qos: 1 | 2, connection: LiveConnection): void {
     if (connection.violated) return;
-    const order = qos === 1 ? connection.pubacks : connection.pubrecs;
+    const order = connection.answers(qos);
     for (let exchange = order.takeAnswered(); exchange !== undefined; exchange = order.takeAnswered()) {
       if (exchange.phase !== 'done') this.#sendAcknowledgement(exchange, connection);
     }

@@ -27,14 +27,14 @@ export class Journal {
   readonly #persistent: boolean;
   /** Whether the store says whose session its records are of; asked for before the first record. */
   #metaStored = false;
-  readonly #meta: () => SessionMeta;
+  readonly #owner: { meta(): SessionMeta };
   /** Keys of damaged records, kept until their session ends. */
   #damaged: string[] | undefined;
 
-  constructor(effects: SessionEffects, persistent: boolean, meta: () => SessionMeta) {
+  constructor(effects: SessionEffects, persistent: boolean, owner: { meta(): SessionMeta }) {
     this.#effects = effects;
     this.#persistent = persistent;
-    this.#meta = meta;
+    this.#owner = owner;
   }
 
   /** `first`: the new publish's first record (I-01, I-07). */
@@ -73,7 +73,7 @@ export class Journal {
   putMeta(): void {
     if (!this.#persistent) return;
     this.#metaStored = true;
-    this.#put(META_KEY, encodeMeta(this.#meta()));
+    this.#put(META_KEY, encodeMeta(this.#owner.meta()));
   }
 
   metaIsStored(): void {

@@ -17,10 +17,12 @@ export class LiveConnection {
   /** It resumed a session that was in doubt. */
   readonly inDoubt: boolean;
   readonly quota: SendQuota;
-  readonly inboundAliases: InboundAliases;
-  readonly pubacks: AckOrder = new AckOrder();
-  readonly pubrecs: AckOrder = new AckOrder();
+  readonly #topicAliasMaximum: number;
 
+  // Each made with the first packet that needs it: of a thousand clients most hardly ever receive, or hardly ever send.
+  #pubacks: AckOrder | undefined;
+  #pubrecs: AckOrder | undefined;
+  #inboundAliases: InboundAliases | undefined;
   #outboundAliases: OutboundAliases | undefined;
 
   /** There is room for PUBLISH packets. */
@@ -52,10 +54,20 @@ export class LiveConnection {
     this.inDoubt = start.inDoubt;
     this.releasedUpTo = start.releasedUpTo;
     this.quota = new SendQuota(limits.receiveMaximum);
-    this.inboundAliases = new InboundAliases(settings.topicAliasMaximum);
+    this.#topicAliasMaximum = settings.topicAliasMaximum;
   }
 
-  /** Made when the first one is used. */
+  /** The order in which the answers to PUBLISH packets of this QoS leave. */
+  answers(qos: 1 | 2): AckOrder {
+    if (qos === 1) return (this.#pubacks ??= new AckOrder());
+    return (this.#pubrecs ??= new AckOrder());
+  }
+
+  get inboundAliases(): InboundAliases {
+    this.#inboundAliases ??= new InboundAliases(this.#topicAliasMaximum);
+    return this.#inboundAliases;
+  }
+
   get outboundAliases(): OutboundAliases {
     this.#outboundAliases ??= new OutboundAliases(this.limits.topicAliasMaximum);
     return this.#outboundAliases;

@@ -34,7 +34,7 @@ export class OutboundAcks {
       return;
     }
     this.#flow.settle(exchange, packet.reasonCode < FAILURE ? succeeded(resultOf(packet)) : refused(exchange, packet));
-    this.#core.proceed(now);
+    this.#core.queues.proceed(now);
   }
 
   handlePubrec(packet: PubrecPacket, now: number): void {
@@ -49,7 +49,7 @@ export class OutboundAcks {
     } else {
       this.#release(exchange, packet);
     }
-    this.#core.proceed(now);
+    this.#core.queues.proceed(now);
   }
 
   /** PUBREC arrived: from here on the PUBREL stands for the message [MQTT-4.3.3-4] [MQTT-4.3.3-6]. */
@@ -91,7 +91,7 @@ export class OutboundAcks {
       packet.reasonCode === PACKET_IDENTIFIER_NOT_FOUND && exchange.doubtOn === this.#core.connection?.number;
     if (lost) this.#session.loseMessage(exchange, now);
     else this.#flow.settle(exchange, succeeded(exchange.result));
-    this.#core.proceed(now);
+    this.#core.queues.proceed(now);
   }
 
   /** An acknowledgement counts for an exchange that waits for it and whose PUBLISH may have reached the broker. */

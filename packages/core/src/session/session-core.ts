@@ -24,6 +24,6 @@ export interface SessionCore {
   readonly identifiers: PacketIdentifiers<IdentifierOwner>;
   /** Undefined between connections. */
   connection: LiveConnection | undefined;
-  /** An answer has come in or an identifier is free: whoever waits for that may go on. */
-  proceed(now: number): void;
+  /** Told that an answer has come in or an identifier is free: whoever waits for that may go on. */
+  readonly queues: { proceed(now: number): void };
 }

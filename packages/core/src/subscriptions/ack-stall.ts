@@ -3,17 +3,10 @@
 // Head of line: answers leave in the order of arrival per QoS (§4.6), so one unanswered message holds back all later answers
 // of its QoS, and a full window (§4.9) stops the broker. This notices when that lasts.
 
-import type { Message, SubscriptionHandle } from '../api/receive.ts';
-import type { Clock } from '../clock.ts';
+import type { Scheduled } from '../clock.ts';
+import type { SubscriptionPort } from './port.ts';
 import { SharedDelivery } from './shared-delivery.ts';
 import { AnswerOrder, type Tracked } from './answer-order.ts';
-
-export interface AckStalledEvent {
-  readonly message: Message;
-  readonly subscription: SubscriptionHandle;
-  readonly heldBack: number;
-  readonly heldMs: number;
-}
 
 /** Part of `ackStallMs` after which is looked again, when the head has changed in between. */
 const LOOKS = 4;
@@ -25,36 +18,33 @@ interface Watch {
   reported: boolean;
 }
 
-/** @internal */
+/** Made with the first message that the broker waits for. @internal */
 export class AckStall {
-  readonly #clock: Clock;
+  readonly #port: Pick<SubscriptionPort, 'clock' | 'events'>;
   readonly #stallMs: number;
   readonly #window: number;
-  readonly #emit: (event: AckStalledEvent) => void;
-  /** By QoS; made with the first message that the broker waits for. */
-  #watches: readonly [Watch, Watch] | undefined;
-  #cancelTimer: (() => void) | undefined;
+  /** By QoS. */
+  readonly #watches: readonly [Watch, Watch] = [newWatch(), newWatch()];
+  #timer: Scheduled | undefined;
 
-  constructor(clock: Clock, stallMs: number, window: number, emit: (event: AckStalledEvent) => void) {
-    this.#clock = clock;
+  constructor(port: Pick<SubscriptionPort, 'clock' | 'events'>, stallMs: number, window: number) {
+    this.#port = port;
     this.#stallMs = stallMs;
     this.#window = window;
-    this.#emit = emit;
   }
 
   /** A message was delivered that the broker waits for. */
   track(qos: 1 | 2, tracked: Tracked): void {
-    this.#watches ??= [newWatch(), newWatch()];
     this.#watches[qos - 1]?.order.push(tracked);
-    if (this.#cancelTimer === undefined && this.#windowIsFull) this.#look();
+    if (this.#timer === undefined && this.#windowIsFull) this.#look();
   }
 
   /** One of them was answered. */
   answered(qos: 1 | 2): void {
-    const order = this.#watches?.[qos - 1]?.order;
+    const order = this.#watches[qos - 1]?.order;
     if (order === undefined || order.dropAnswered()) return;
     // It was not the head: its answer is held back.
-    if (this.#cancelTimer === undefined) this.#look();
+    if (this.#timer === undefined) this.#look();
   }
 
   handleConnected(): void {
@@ -62,31 +52,30 @@ export class AckStall {
   }
 
   handleConnectionLost(): void {
-    this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
-    for (const watch of this.#watches ?? []) watch.head = undefined;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    for (const watch of this.#watches) watch.head = undefined;
   }
 
   /** The session is gone: nobody waits for these answers. */
   clear(): void {
     this.handleConnectionLost();
-    for (const { order } of this.#watches ?? []) order.clear();
+    for (const { order } of this.#watches) order.clear();
   }
 
   get #windowIsFull(): boolean {
-    if (this.#watches === undefined) return false;
     const [qos1, qos2] = this.#watches;
     return qos1.order.length + qos2.order.length >= this.#window;
   }
 
   /** Looks at both heads, and again in a while as long as something is held back. */
   #look(): void {
-    this.#cancelTimer = undefined;
+    this.#timer = undefined;
     const full = this.#windowIsFull;
     let wakeIn = Number.POSITIVE_INFINITY;
-    for (const watch of this.#watches ?? []) wakeIn = Math.min(wakeIn, this.#lookAt(watch, full));
+    for (const watch of this.#watches) wakeIn = Math.min(wakeIn, this.#lookAt(watch, full));
     if (wakeIn !== Number.POSITIVE_INFINITY) {
-      this.#cancelTimer = this.#clock.setTimer(wakeIn, () => this.#look(), { unref: true });
+      this.#timer = this.#port.clock.setTimer(wakeIn, () => this.#look(), { unref: true });
     }
   }
 
@@ -100,7 +89,7 @@ export class AckStall {
       watch.head = undefined;
       return Number.POSITIVE_INFINITY;
     }
-    const now = this.#clock.now();
+    const now = this.#port.clock.now();
     if (watch.head !== head) {
       watch.head = head;
       watch.since = now;
@@ -111,7 +100,8 @@ export class AckStall {
       watch.reported = true;
       const message = head instanceof SharedDelivery ? head.oldestOpen : head;
       const subscription = message?.subscription;
-      if (message !== undefined && subscription !== undefined) this.#emit({ message, subscription, heldBack, heldMs });
+      if (message !== undefined && subscription !== undefined)
+        this.#port.events.emit('ackStalled', { message, subscription, heldBack, heldMs });
     }
     return watch.reported ? this.#stallMs : Math.min(this.#stallMs / LOOKS, this.#stallMs - heldMs);
   }

@@ -5,12 +5,13 @@
 import type { AckReasonCode } from '../api/receive.ts';
 import type { InboundExchange } from '../session/effects.ts';
 import { AckStall } from './ack-stall.ts';
+import type { Tracked } from './answer-order.ts';
 import type { LocalSubscription } from './local-subscription.ts';
 import { type Answer, type MessageOwner, ReceivedMessage, type ReceivedPublish } from './message.ts';
 import type { SubscriptionPort } from './port.ts';
 import type { Routes } from './routes.ts';
 import { SharedDelivery } from './shared-delivery.ts';
-import { UnmatchedHold } from './unmatched-hold.ts';
+import { UnmatchedHold, type UnmatchedMessage, type UnmatchedOwner } from './unmatched-hold.ts';
 
 /** The options of the client that concern all its subscriptions. @internal */
 export interface SubscriptionDefaults {
@@ -20,22 +21,45 @@ export interface SubscriptionDefaults {
 }
 
 /** Owns the messages that no subscription took. */
-export class Dispatch implements MessageOwner {
+export class Dispatch implements MessageOwner, UnmatchedOwner {
   readonly subscription = undefined;
-  readonly stall: AckStall;
-  readonly unmatched: UnmatchedHold;
   /** Made with the first subscription. */
   routes: Routes | undefined;
   /** The client is closing: what still arrives is for the next life of the session. */
   ended = false;
   readonly #port: SubscriptionPort;
+  readonly #defaults: SubscriptionDefaults;
+  /** Made with the first message that the broker waits for. */
+  #stall: AckStall | undefined;
+  /** Made with the first session of which not everything need be subscribed. */
+  #unmatched: UnmatchedHold | undefined;
 
-  constructor(port: SubscriptionPort, { ackStallMs, unmatchedHoldMs, receiveMaximum }: SubscriptionDefaults) {
+  constructor(port: SubscriptionPort, defaults: SubscriptionDefaults) {
     this.#port = port;
-    this.stall = new AckStall(port.clock, ackStallMs, receiveMaximum, (event) => port.events.emit('ackStalled', event));
-    this.unmatched = new UnmatchedHold(port.clock, unmatchedHoldMs, receiveMaximum, ({ packet, topic, exchange }) =>
-      this.#reportUnmatched(packet, topic, exchange),
-    );
+    this.#defaults = defaults;
+  }
+
+  /** A connection has begun. `incomplete`: its session may bring messages before the program has subscribed. */
+  expect(incomplete: boolean): void {
+    this.ended = false;
+    const { unmatchedHoldMs, receiveMaximum } = this.#defaults;
+    if (incomplete) this.#unmatched ??= new UnmatchedHold(this, this.#port.clock, unmatchedHoldMs, receiveMaximum);
+    if (incomplete || this.#unmatched?.size) this.#unmatched?.start();
+  }
+
+  handleConnected(): void {
+    this.#stall?.handleConnected();
+  }
+
+  handleConnectionLost(): void {
+    this.#stall?.handleConnectionLost();
+    this.#unmatched?.suspend();
+  }
+
+  /** The session is gone, or the client ends: nobody waits for an answer. */
+  forget(): void {
+    this.#stall?.clear();
+    this.#unmatched?.clear();
   }
 
   /** An application message for whoever subscribed to it. Hot path: benchmarks/src/receive. */
@@ -64,8 +88,8 @@ export class Dispatch implements MessageOwner {
 
   /** Somebody has subscribed: what was held for that is given out. */
   giveHeld(): void {
-    const held = this.unmatched.take(({ packet, topic }) => (this.routes?.targets(packet, topic).length ?? 0) > 0);
-    for (const { packet, topic, exchange } of held) this.deliver(packet, topic, exchange);
+    const held = this.#unmatched?.take(({ packet, topic }) => (this.routes?.targets(packet, topic).length ?? 0) > 0);
+    for (const { packet, topic, exchange } of held ?? []) this.deliver(packet, topic, exchange);
   }
 
   #toOne(
@@ -75,7 +99,7 @@ export class Dispatch implements MessageOwner {
     exchange: InboundExchange | undefined,
   ): void {
     const message = target.receiveCopy(packet, topic, exchange);
-    if (exchange !== undefined) this.stall.track(exchange.qos, message);
+    if (exchange !== undefined) this.#track(exchange.qos, message);
     target.deliver(message);
   }
 
@@ -90,7 +114,7 @@ export class Dispatch implements MessageOwner {
     const copies = targets.map((target) => target.receiveCopy(packet, topic, shared));
     if (exchange !== undefined && shared !== undefined) {
       for (const copy of copies) shared.add(copy);
-      this.stall.track(exchange.qos, shared);
+      this.#track(exchange.qos, shared);
     }
     for (const [i, copy] of copies.entries()) targets[i]?.deliver(copy);
   }
@@ -98,12 +122,12 @@ export class Dispatch implements MessageOwner {
   #toNobody(packet: ReceivedPublish, topic: string, exchange: InboundExchange | undefined): void {
     // Unanswered, so that the broker sends it again.
     if (exchange !== undefined && this.ended) return;
-    if (exchange !== undefined && this.unmatched.hold({ packet, topic, exchange })) return;
-    this.#reportUnmatched(packet, topic, exchange);
+    if (exchange !== undefined && this.#unmatched?.hold({ packet, topic, exchange }) === true) return;
+    this.reportUnmatched({ packet, topic, exchange });
   }
 
   /** Reported while it is unanswered; a listener may refuse it. */
-  #reportUnmatched(packet: ReceivedPublish, topic: string, exchange: InboundExchange | undefined): void {
+  reportUnmatched({ packet, topic, exchange }: UnmatchedMessage): void {
     const message = new ReceivedMessage(packet, topic, this, exchange);
     this.#port.events.emitNow('unmatched', message);
     message.ack();
@@ -111,6 +135,11 @@ export class Dispatch implements MessageOwner {
 
   #answer(exchange: InboundExchange, reasonCode: AckReasonCode): void {
     this.#port.acknowledge(exchange, reasonCode);
-    this.stall.answered(exchange.qos);
+    this.#stall?.answered(exchange.qos);
+  }
+
+  #track(qos: 1 | 2, tracked: Tracked): void {
+    this.#stall ??= new AckStall(this.#port, this.#defaults.ackStallMs, this.#defaults.receiveMaximum);
+    this.#stall.track(qos, tracked);
   }
 }

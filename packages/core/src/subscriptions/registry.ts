@@ -32,11 +32,11 @@ export interface SubscriptionStart extends SessionStart {
 /** @internal */
 export class SubscriptionRegistry implements SubscriptionHost {
   readonly port: SubscriptionPort;
-  readonly pause: PauseControl;
-  readonly work: WorkInHand = new WorkInHand();
   readonly #dispatch: Dispatch;
-  /** Made with the first subscription: many clients only publish. */
+  // Each made when it is first needed: many clients only publish, and many of those hardly ever.
   #requests: SubscriptionRequests | undefined;
+  #pause: PauseControl | undefined;
+  #work: WorkInHand | undefined;
   /** Of the connection there is. */
   #broker: ConnackInfo | undefined;
   /** Waits that end with the connection. Not one promise of the connection: it would collect a reaction for each wait. */
@@ -49,8 +49,17 @@ export class SubscriptionRegistry implements SubscriptionHost {
 
   constructor(port: SubscriptionPort, defaults: SubscriptionDefaults) {
     this.port = port;
-    this.pause = new PauseControl(port);
     this.#dispatch = new Dispatch(port, defaults);
+  }
+
+  get pause(): PauseControl {
+    this.#pause ??= new PauseControl(this.port);
+    return this.#pause;
+  }
+
+  get work(): WorkInHand {
+    this.#work ??= new WorkInHand();
+    return this.#work;
   }
 
   get subscriptionCount(): number {
@@ -143,24 +152,21 @@ export class SubscriptionRegistry implements SubscriptionHost {
 
   /** After the engine has resumed or begun the session, before it publishes. */
   handleConnected(start: SubscriptionStart): void {
-    const { stall, unmatched } = this.#dispatch;
     this.#broker = start.info;
-    this.#dispatch.ended = false;
     if (start.fate !== 'resumed') this.#forgetSession();
     if (start.resumedForeign) this.#foreign = true;
-    if (this.#foreign || this.#orphaned || unmatched.size > 0) unmatched.start();
-    this.pause.handleConnected();
+    this.#dispatch.expect(this.#foreign || this.#orphaned);
+    this.#pause?.handleConnected();
     for (const subscription of this.#subscriptions()) this.#endUnlessPausable(subscription);
     this.#requests?.handleConnected(start);
     if (this.subscriptionCount > 0) this.#foreign = false;
-    stall.handleConnected();
+    this.#dispatch.handleConnected();
   }
 
   handleConnectionLost(): void {
     this.#broker = undefined;
-    this.pause.handleConnectionLost();
-    this.#dispatch.stall.handleConnectionLost();
-    this.#dispatch.unmatched.suspend();
+    this.#pause?.handleConnectionLost();
+    this.#dispatch.handleConnectionLost();
     this.#requests?.handleConnectionLost();
     for (const wait of this.#whileConnected ?? []) wait.resolve();
     this.#whileConnected = undefined;
@@ -188,10 +194,9 @@ export class SubscriptionRegistry implements SubscriptionHost {
     // Routes first: what a drop listener does must not find them.
     if (this.#requests?.end() === true) this.#orphaned = true;
     this.handleConnectionLost();
-    this.#dispatch.stall.clear();
-    this.#dispatch.unmatched.clear();
+    this.#dispatch.forget();
     for (const subscription of subscriptions) subscription.closeEnded(error);
-    this.work.stopDraining();
+    this.#work?.stopDraining();
   }
 
   /** Gives nothing more out. Resolves when running handlers and messages in hand are done, or the client ends. */
@@ -223,8 +228,7 @@ export class SubscriptionRegistry implements SubscriptionHost {
   #forgetSession(): void {
     this.#orphaned = false;
     this.#foreign = false;
-    this.#dispatch.stall.clear();
-    this.#dispatch.unmatched.clear();
+    this.#dispatch.forget();
     for (const subscription of this.#subscriptions()) subscription.handleSessionLost();
   }
 

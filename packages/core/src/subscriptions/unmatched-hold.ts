@@ -1,14 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { Clock } from '../clock.ts';
+import type { Clock, Scheduled } from '../clock.ts';
 import type { InboundExchange } from '../session/effects.ts';
 import type { ReceivedPublish } from './message.ts';
 
-/** A message of QoS 1 or 2 for which there is no subscription yet. */
-export interface HeldMessage {
+/** A message for which there is no subscription. */
+export interface UnmatchedMessage {
   readonly packet: ReceivedPublish;
   readonly topic: string;
+  readonly exchange: InboundExchange | undefined;
+}
+
+/** One of QoS 1 or 2, which may wait for its subscription. */
+export interface HeldMessage extends UnmatchedMessage {
   readonly exchange: InboundExchange;
+}
+
+export interface UnmatchedOwner {
+  /** Nobody has subscribed in time. */
+  reportUnmatched(message: UnmatchedMessage): void;
 }
 
 /**
@@ -16,30 +26,30 @@ export interface HeldMessage {
  * subscribes or the time is over.
  */
 export class UnmatchedHold {
+  readonly #owner: UnmatchedOwner;
   readonly #clock: Clock;
   readonly #holdMs: number;
   /** The broker cannot send more without an answer (§4.9), so this is a bound for one that does not keep to it. */
   readonly #maximum: number;
-  readonly #release: (message: HeldMessage) => void;
   #held: HeldMessage[] = [];
-  #cancelTimer: (() => void) | undefined;
+  #timer: Scheduled | undefined;
 
-  constructor(clock: Clock, holdMs: number, maximum: number, release: (message: HeldMessage) => void) {
+  constructor(owner: UnmatchedOwner, clock: Clock, holdMs: number, maximum: number) {
+    this.#owner = owner;
     this.#clock = clock;
     this.#holdMs = holdMs;
     this.#maximum = maximum;
-    this.#release = release;
   }
 
   /** From the CONNACK on. */
   start(): void {
-    this.#cancelTimer?.();
-    this.#cancelTimer = this.#clock.setTimer(this.#holdMs, () => this.#expire(), { unref: true });
+    this.#timer?.cancel();
+    this.#timer = this.#clock.setTimer(this.#holdMs, () => this.#expire(), { unref: true });
   }
 
   /** False: the time is over, or there never was one. */
   hold(message: HeldMessage): boolean {
-    if (this.#cancelTimer === undefined || this.#held.length >= this.#maximum) return false;
+    if (this.#timer === undefined || this.#held.length >= this.#maximum) return false;
     this.#held.push(message);
     return true;
   }
@@ -60,8 +70,8 @@ export class UnmatchedHold {
 
   /** The time stands still without a connection: the next CONNACK of the session starts it anew. */
   suspend(): void {
-    this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
+    this.#timer?.cancel();
+    this.#timer = undefined;
   }
 
   /** The session is gone, or the client ends: nobody waits for an answer. */
@@ -71,9 +81,9 @@ export class UnmatchedHold {
   }
 
   #expire(): void {
-    this.#cancelTimer = undefined;
+    this.#timer = undefined;
     const held = this.#held;
     this.#held = [];
-    for (const message of held) this.#release(message);
+    for (const message of held) this.#owner.reportUnmatched(message);
   }
 }

@@ -4,7 +4,7 @@
 
 import type { ConnackPacket, ConnectPacket } from '@mqttv5/wire';
 import type { ConnectCredentials } from '../api/connect.ts';
-import { type BrokerAddress, redactUrl } from '../broker-url.ts';
+import type { BrokerAddress } from '../broker-url.ts';
 import { establish } from '../connection/establish.ts';
 import type { Link } from '../connection/link.ts';
 import { type AnyMqttError, mqttError } from '../errors.ts';
@@ -45,7 +45,7 @@ export async function attemptConnect(
   const { broker, signal } = request;
   const deadline = new AbortController();
   const forget = onAbort(signal, (reason) => deadline.abort(reason));
-  const cancelTimer = environment.clock.setTimer(options.connectTimeoutMs, () =>
+  const timer = environment.clock.setTimer(options.connectTimeoutMs, () =>
     deadline.abort(tooLate(broker, options.connectTimeoutMs)),
   );
   try {
@@ -58,7 +58,7 @@ export async function attemptConnect(
       authenticationMethod: undefined,
       authenticationData: undefined,
     });
-    const { link, connack } = await establish(broker.url, connect, {
+    const { link, connack } = await establish(new URL(broker.href), connect, {
       ...options,
       ...request,
       dial: options.dial ?? environment.dial,
@@ -68,13 +68,13 @@ export async function attemptConnect(
     });
     return { link, connect, connack };
   } finally {
-    cancelTimer();
+    timer.cancel();
     forget();
   }
 }
 
 function tooLate(broker: BrokerAddress, timeoutMs: number): AnyMqttError {
-  return mqttError('CONNECT_TIMEOUT', `No CONNACK from ${redactUrl(broker.url)} within ${timeoutMs} ms`);
+  return mqttError('CONNECT_TIMEOUT', `No CONNACK from ${broker.shown} within ${timeoutMs} ms`);
 }
 
 /** What is in the URL counts when the options name none (api.md, "Broker and transport"). */
@@ -92,7 +92,7 @@ async function prepareCredentials(
   if (password instanceof Uint8Array) connect.password = new Uint8Array(password);
   signal.throwIfAborted();
   try {
-    const context = { signal, attempt, broker: new URL(broker.url) };
+    const context = { signal, attempt, broker: new URL(broker.href) };
     // The hook may ignore its signal: the attempt does not wait for it.
     const returned = await orAborted((async () => hook(connect, context))(), signal);
     return resolveCredentials(connect, returned);

@@ -5,7 +5,7 @@
 
 import type { ConnackInfo, ServerDisconnectInfo } from '../api/connect.ts';
 import { orAborted, sleep } from '../abort.ts';
-import { type BrokerAddress, redactUrl } from '../broker-url.ts';
+import type { BrokerAddress } from '../broker-url.ts';
 import type { Link } from '../connection/link.ts';
 import { type AnyMqttError, isMqttError, joinErrors, mqttError } from '../errors.ts';
 import type { ResolvedClientOptions } from '../options/client-options.ts';
@@ -28,18 +28,20 @@ export interface ConnectorParts {
   readonly host: SessionHost;
 }
 
-/** Takes a connection whose CONNACK was 0x00. Throws when the session refuses it, and then it is closed. */
-type Bind = (life: Life, broker: BrokerAddress, result: AttemptResult) => ConnackInfo;
+export interface ConnectionTaker {
+  /** Takes a connection whose CONNACK was 0x00. Throws when the session refuses it, and then it is closed. */
+  bind(life: Life, broker: BrokerAddress, result: AttemptResult): ConnackInfo;
+}
 
 export class Connector {
   readonly #parts: ConnectorParts;
-  readonly #bind: Bind;
+  readonly #taker: ConnectionTaker;
   readonly #brokers: BrokerList;
   readonly #schedule: RetrySchedule;
 
-  constructor(parts: ConnectorParts, bind: Bind) {
+  constructor(parts: ConnectorParts, taker: ConnectionTaker) {
     this.#parts = parts;
-    this.#bind = bind;
+    this.#taker = taker;
     this.#brokers = new BrokerList(parts.options.brokers);
     this.#schedule = new RetrySchedule(parts.options);
   }
@@ -120,7 +122,7 @@ export class Connector {
   async #waitForTurn(life: Life, last: AnyMqttError): Promise<void> {
     const { events, environment } = this.#parts;
     const delayMs = this.#schedule.next(last.code === 'SESSION_TAKEN_OVER');
-    const broker = new URL(this.#brokers.peek().url);
+    const broker = new URL(this.#brokers.peek().href);
     events.emit('reconnecting', { attempt: this.#schedule.attempt, broker, delayMs });
     await sleep(environment.clock, delayMs, life.signal);
   }
@@ -128,8 +130,7 @@ export class Connector {
   async #attempt(life: Life, broker: BrokerAddress, attempt: number): Promise<ConnackInfo> {
     const { options, environment, counters, host } = this.#parts;
     const engine = await this.#engine(life);
-    const key = redactUrl(broker.url);
-    const plan = engine.planConnect(key, host.now());
+    const plan = engine.planConnect(broker.shown, host.now());
     let written = false;
     let result: AttemptResult;
     try {
@@ -149,11 +150,11 @@ export class Connector {
       const reasonCode = isMqttError(error) && error.code === 'CONNECT_REFUSED' ? error.reasonCode : undefined;
       engine.handleConnectFailed({ written, connackReceived: reasonCode !== undefined, reasonCode }, host.now());
       // Its first refusal of an identifier that another broker assigned: asked at once for one of its own.
-      if (plan.clientId !== '' && engine.asksForIdentifier(key)) return this.#attempt(life, broker, attempt);
+      if (plan.clientId !== '' && engine.asksForIdentifier(broker.shown)) return this.#attempt(life, broker, attempt);
       throw error;
     }
     try {
-      return this.#bind(life, broker, result);
+      return this.#taker.bind(life, broker, result);
     } catch (error) {
       await this.#whenClosed(life, result.link);
       throw error;
@@ -189,8 +190,8 @@ export class Connector {
     const error = attemptError(cause);
     counters.connectFailures += 1;
     this.#brokers.failed();
-    options.logger?.warn('mqtt: connect failed', { broker: redactUrl(broker.url), attempt, error });
-    events.emit('connectError', { error, attempt, broker: new URL(broker.url) });
+    options.logger?.warn('mqtt: connect failed', { broker: broker.shown, attempt, error });
+    events.emit('connectError', { error, attempt, broker: new URL(broker.href) });
     if ('serverReference' in error || 'reasonCode' in error) this.redirect(error, broker);
     return error;
   }

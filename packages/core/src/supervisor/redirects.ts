@@ -5,7 +5,7 @@
 
 import type { ServerDisconnectInfo } from '../api/connect.ts';
 import { SERVER_MOVED, USE_ANOTHER_SERVER } from '../api/reason-codes.ts';
-import { type BrokerAddress, resolveServerReferences } from '../broker-url.ts';
+import { brokerAddress, type BrokerAddress, resolveServerReferences } from '../broker-url.ts';
 import type { BrokerList } from './broker-list.ts';
 
 export type FollowServerRedirects = boolean | ((target: URL, from: URL) => boolean);
@@ -22,10 +22,10 @@ export function followRedirect(
   follow: FollowServerRedirects,
 ): boolean {
   if (follow === false) return false;
-  const allowed = (target: URL): boolean => follow === true || follow(new URL(target), new URL(from.url));
-  const targets = resolveServerReferences(info.serverReference, from.url)
+  const allowed = (target: URL): boolean => follow === true || follow(new URL(target), new URL(from.href));
+  const targets = resolveServerReferences(info.serverReference, new URL(from.href))
     .filter(allowed)
-    .map((url) => ({ url, username: from.username, password: from.password }));
+    .map((url) => brokerAddress(url, from.username, from.password));
   const first = targets[0];
   if (first === undefined) return false;
   if (info.reasonCode === USE_ANOTHER_SERVER) return brokers.detour(first);

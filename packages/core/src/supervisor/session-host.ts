@@ -14,6 +14,7 @@ import type {
   RestoreReport,
 } from '../session/effects.ts';
 import { SessionEngine } from '../session/engine.ts';
+import type { Scheduled } from '../clock.ts';
 import type { Counters } from '../stats.ts';
 import type { Environment } from './environment.ts';
 import { type RunnerTargets, SessionRunner } from './runner.ts';
@@ -39,8 +40,9 @@ export class SessionHost implements RunnerTargets {
   #opening: Promise<SessionEngine> | undefined;
   /** The store has failed since it was last read. */
   #failed = false;
-  #cancelTimer: (() => void) | undefined;
-  #wakeAt = Number.POSITIVE_INFINITY;
+  #timer: Scheduled | undefined;
+  /** When `#timer` is due. */
+  #wakeAt: number | undefined;
 
   constructor(options: ResolvedClientOptions, environment: Environment, counters: Counters, listener: SessionListener) {
     this.#options = options;
@@ -76,14 +78,14 @@ export class SessionHost implements RunnerTargets {
 
   /** Looks again when the engine wants to be woken: after whatever may have given it a nearer deadline. */
   rearm(): void {
-    const at = this.#engine?.pollTimeout() ?? Number.POSITIVE_INFINITY;
+    const at = this.#engine?.pollTimeout();
     if (at === this.#wakeAt) return;
-    this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
+    this.#timer?.cancel();
+    this.#timer = undefined;
     this.#wakeAt = at;
-    if (at === Number.POSITIVE_INFINITY) return;
-    this.#cancelTimer = this.#environment.clock.setTimer(Math.max(0, at - this.now()), () => {
-      this.#wakeAt = Number.POSITIVE_INFINITY;
+    if (at === undefined) return;
+    this.#timer = this.#environment.clock.setTimer(Math.max(0, at - this.now()), () => {
+      this.#wakeAt = undefined;
       this.#engine?.handleTimeout(this.now());
       this.rearm();
     });
@@ -91,9 +93,9 @@ export class SessionHost implements RunnerTargets {
 
   /** No timer runs while the client is idle or closed; `rearm` starts it again. */
   rest(): void {
-    this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
-    this.#wakeAt = Number.POSITIVE_INFINITY;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#wakeAt = undefined;
   }
 
   async #restore(): Promise<SessionEngine> {

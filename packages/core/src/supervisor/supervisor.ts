@@ -11,7 +11,7 @@
 import type { DisconnectPacket, Packet } from '@mqttv5/wire';
 import type { ClientState, ConnackInfo } from '../api/connect.ts';
 import type { DisconnectOptions } from '../api/options.ts';
-import { type BrokerAddress, redactUrl } from '../broker-url.ts';
+import type { BrokerAddress } from '../broker-url.ts';
 import type { Link, LinkEnd, LinkHandlers } from '../connection/link.ts';
 import { type AnyMqttError, mqttError, ProtocolError, type StoreError } from '../errors.ts';
 import { type ResolvedDisconnectOptions, resolveDisconnectOptions } from '../options/disconnect-options.ts';
@@ -19,7 +19,7 @@ import type { RestoreReport } from '../session/effects.ts';
 import type { AttemptResult } from './attempt.ts';
 import { connackInfo } from './connack-info.ts';
 import { ConnectionWaiters } from './connection-waiters.ts';
-import { Connector, type ConnectorParts } from './connector.ts';
+import { type ConnectionTaker, Connector, type ConnectorParts } from './connector.ts';
 import { Ending, type EndingParts } from './ending.ts';
 import { abortError, attemptError, disconnectInfo, disconnectPacket, restoreFailure } from './failures.ts';
 import { onAbort, orAborted } from '../abort.ts';
@@ -30,11 +30,12 @@ export interface SupervisorParts extends ConnectorParts, EndingParts {
   connected(broker: BrokerAddress, clientId: string): void;
 }
 
-export class Supervisor implements LinkHandlers {
+export class Supervisor implements LinkHandlers, ConnectionTaker {
   readonly #parts: SupervisorParts;
   readonly #connector: Connector;
   readonly #waiters = new ConnectionWaiters();
-  readonly #ending: Ending;
+  /** Made when the client first ends. */
+  #ending: Ending | undefined;
   #state: ClientState = 'idle';
   #life: Life | undefined;
   #link: Link | undefined;
@@ -45,8 +46,7 @@ export class Supervisor implements LinkHandlers {
 
   constructor(parts: SupervisorParts) {
     this.#parts = parts;
-    this.#ending = new Ending(parts, this.#waiters);
-    this.#connector = new Connector(parts, (life, broker, result) => this.#bind(life, broker, result));
+    this.#connector = new Connector(parts, this);
   }
 
   get state(): ClientState {
@@ -68,7 +68,7 @@ export class Supervisor implements LinkHandlers {
 
   async connect(signal: AbortSignal | undefined): Promise<ConnackInfo> {
     signal?.throwIfAborted();
-    while (this.#ending.closing) await orAborted(this.#ending.closing, signal);
+    while (this.#ending?.closing) await orAborted(this.#ending.closing, signal);
     if (this.#state !== 'idle' && this.#state !== 'closed') {
       throw mqttError('ALREADY_CONNECTED', `connect() was called before: the client is ${this.#state}`);
     }
@@ -115,7 +115,7 @@ export class Supervisor implements LinkHandlers {
     if (this.#state === 'idle' || this.#state === 'closed') {
       return this.#endWaits(undefined);
     }
-    return orAborted(this.#ending.closing ?? this.#ending.begin(() => this.#close(resolved)), resolved.signal);
+    return orAborted(this.#ending?.closing ?? this.#theEnd().begin(() => this.#close(resolved)), resolved.signal);
   }
 
   // -- Connecting --------------------------------------------------------------------------------------------------------
@@ -126,7 +126,7 @@ export class Supervisor implements LinkHandlers {
   }
 
   /** From CONNACK to the first packets of the session, in one turn: nothing can come between. */
-  #bind(life: Life, broker: BrokerAddress, { link, connect, connack }: AttemptResult): ConnackInfo {
+  bind(life: Life, broker: BrokerAddress, { link, connect, connack }: AttemptResult): ConnackInfo {
     const { host, registry, counters, events, options } = this.#parts;
     const engine = host.engine;
     if (life.stopped || engine === undefined) {
@@ -134,7 +134,7 @@ export class Supervisor implements LinkHandlers {
       link.destroy(abortError(reason));
       throw reason;
     }
-    const info = connackInfo(broker.url, connect, connack);
+    const info = connackInfo(new URL(broker.href), connect, connack);
     host.runner.bind(link);
     const verdict = engine.handleConnected(connack, info, host.now());
     if ('error' in verdict) {
@@ -160,7 +160,7 @@ export class Supervisor implements LinkHandlers {
     engine.startPublishing(host.now());
     host.rearm();
     options.logger?.info('mqtt: connected', {
-      broker: redactUrl(broker.url),
+      broker: broker.shown,
       clientId: info.clientId,
       session: verdict.fate,
     });
@@ -234,8 +234,8 @@ export class Supervisor implements LinkHandlers {
     );
     registry.handleConnectionLost();
     host.rearm();
-    this.#ending.connectionLost();
-    if (life === undefined || life.stopped || this.#ending.closing !== undefined) return;
+    this.#ending?.connectionLost();
+    if (life === undefined || life.stopped || this.#ending?.closing !== undefined) return;
     counters.disconnects += 1;
     this.#connector.connectionLost();
     options.logger?.warn('mqtt: connection lost', { error: end.error });
@@ -282,9 +282,9 @@ export class Supervisor implements LinkHandlers {
   crashed(error: StoreError): void {
     this.#parts.events.emit('storeError', error);
     const life = this.#life;
-    this.#ending.storeFailed(this.#link, error);
+    this.#theEnd().storeFailed(this.#link, error);
     this.#link = undefined;
-    if (life !== undefined && !life.stopped && this.#ending.closing === undefined) this.#finish(life, error);
+    if (life !== undefined && !life.stopped && this.#ending?.closing === undefined) this.#finish(life, error);
   }
 
   /** The client ends by itself. Session, store and queue stay; `connect()` starts again. */
@@ -294,7 +294,7 @@ export class Supervisor implements LinkHandlers {
     this.#life = undefined;
     this.#parts.options.logger?.error('mqtt: closed', { error });
     this.#setState('closed');
-    void this.#ending.begin(() => this.#endWaits(error));
+    void this.#theEnd().begin(() => this.#endWaits(error));
     this.#parts.events.emit('close', { error });
   }
 
@@ -304,7 +304,7 @@ export class Supervisor implements LinkHandlers {
     const { host, events } = this.#parts;
     const life = this.#life;
     this.#setState('closing');
-    if (options.drainTimeoutMs > 0 && this.#link) await this.#ending.drain(options);
+    if (options.drainTimeoutMs > 0 && this.#link) await this.#theEnd().drain(options);
     life?.stop(mqttError('CLOSED', 'disconnect() was called'));
     this.#life = undefined;
     const expiry = options.sessionExpiryInterval ?? this.#info?.sessionExpiryInterval ?? 0;
@@ -312,14 +312,14 @@ export class Supervisor implements LinkHandlers {
     const endsSession = this.#link !== undefined && expiry === 0;
     if (endsSession) host.engine?.endSession(host.now());
     const ended = this.#endWaits(undefined);
-    await this.#ending.recorded();
+    await this.#theEnd().recorded();
     const link = this.#link;
     this.#link = undefined;
     host.runner.unbind();
     if (!endsSession) host.engine?.handleDisconnected(host.now(), link ? expiry : undefined);
     host.rest();
-    await (link?.disconnect(disconnectPacket(options)) ?? this.#ending.failing);
-    await this.#ending.recorded();
+    await (link?.disconnect(disconnectPacket(options)) ?? this.#ending?.failing);
+    await this.#theEnd().recorded();
     await ended;
     this.#setState('closed');
     events.emit('close', {});
@@ -328,7 +328,12 @@ export class Supervisor implements LinkHandlers {
   /** Everything that waits for the client ends with it. */
   #endWaits(error: AnyMqttError | undefined): Promise<void> {
     this.#knownEpoch = undefined;
-    return this.#ending.endWaits(error);
+    return this.#theEnd().endWaits(error);
+  }
+
+  #theEnd(): Ending {
+    this.#ending ??= new Ending(this.#parts, this.#waiters);
+    return this.#ending;
   }
 
   #setState(state: ClientState): void {
