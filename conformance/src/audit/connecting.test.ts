@@ -47,6 +47,31 @@ describe('connect()', () => {
     expect(client.state).toBe('idle');
   });
 
+  test('what a dial does to its URL is in no later attempt and in no event', async () => {
+    const seen: string[] = [];
+    const transport = ScriptedBroker.inMemory();
+    onTestFinished(() => transport.close());
+    const { client } = scripted({
+      brokers: 'mqtt://user@a?token=1',
+      dial: (url, options) => {
+        seen.push(url.href);
+        url.hostname = 'changed';
+        return transport.dial(url, options);
+      },
+      retryInitialConnect: true,
+      reconnect: () => 0,
+    });
+    const connecting = client.connect();
+    await refuse(transport, 0x88);
+    const connection = await transport.accept();
+    await connection.expect('connect');
+    connection.send({ type: 'connack', sessionPresent: false, reasonCode: 0 });
+    const { broker } = await connecting;
+    expect(broker.href).toBe('mqtt://a:1883?token=1');
+    expect(seen).toEqual(['mqtt://a:1883?token=1', 'mqtt://a:1883?token=1']);
+    await client.disconnect();
+  });
+
   test('SESSION_STATE_MISSING: closed, rejected, not retried', async () => {
     const brokers = ['mqtt://a', 'mqtt://b'];
     const { broker, client } = scripted({ brokers, clientId: 'c', cleanStart: false, retryInitialConnect: true });

@@ -482,3 +482,22 @@ describe('enhanced authentication', () => {
     expect(topics).toEqual(['publish']);
   });
 });
+
+test('a connection of a user may take the handlers out of their object', async () => {
+  const connection = new MemoryConnection();
+  const taken: Connection = {
+    start: ({ data, drain, close }) => connection.start({ data, drain, close }),
+    write: (bytes, written) => connection.write(bytes, written),
+    end: () => connection.end(),
+    destroy: () => connection.destroy(),
+  };
+  const ends: unknown[] = [];
+  const result = establish(BROKER, CONNECT, establishOptions(taken, new VirtualClock(), new Counters()));
+  await settled();
+  connection.send(connack());
+  const { link } = await result;
+  link.start({ packet: () => undefined, room: () => undefined, closed: ({ orderly }) => ends.push(orderly) });
+  connection.close();
+  await settled();
+  expect(ends).toEqual([true]);
+});
