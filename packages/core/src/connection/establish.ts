@@ -58,7 +58,7 @@ export async function establish(broker: URL, connect: ConnectPacket, options: Es
   const { signal, authenticator } = options;
   signal.throwIfAborted();
   const exchange = authenticator && new AuthenticationExchange(authenticator);
-  const forget = onAbort(signal, (reason) => exchange?.cancel(reason));
+  const forget = exchange && onAbort(signal, (reason) => exchange.cancel(reason));
   try {
     // Before the dial: a broker gives a connection little time for its CONNECT, and a token may take a while.
     const packet = exchange ? withAuthentication(connect, exchange.method, await exchange.begin()) : connect;
@@ -71,7 +71,7 @@ export async function establish(broker: URL, connect: ConnectPacket, options: Es
     established.link.destroy(mqttError('CLOSED', 'The attempt to connect was aborted'));
     throw signal.reason;
   } finally {
-    forget();
+    forget?.();
   }
 }
 
