@@ -123,7 +123,7 @@ export class SessionEngine {
   }
 
   /** CONNECT was handed to the transport. */
-  handleConnectWritten(_now: number): void {
+  handleConnectWritten(): void {
     this.#ownership.written();
   }
 
@@ -286,7 +286,7 @@ export class SessionEngine {
   }
 
   /** Sent at once when connected, also before `startPublishing`, and an identifier is free. */
-  request(request: ControlRequest, _now: number): void {
+  request(request: ControlRequest): void {
     this.#requests.add(request);
   }
 
@@ -296,7 +296,7 @@ export class SessionEngine {
   }
 
   /** The application's answer to a message. Without effect when there was one, or when the session of the message is gone. */
-  acknowledge(exchange: InboundExchange, reasonCode: AckReasonCode, _now: number): void {
+  acknowledge(exchange: InboundExchange, reasonCode: AckReasonCode): void {
     this.#inbound.acknowledge(exchange, reasonCode);
   }
 
@@ -345,6 +345,14 @@ export class SessionEngine {
   }
 
   // -- To be looked at
+
+  /**
+   * Whether anything depends on the instant: an unfinished message can expire. While it is false, packets may be handled and
+   * messages without an expiry published at any.
+   */
+  get timed(): boolean {
+    return this.#outbound.timed;
+  }
 
   get sendQuota(): number {
     return this.#core.connection?.quota.available ?? 0;

@@ -31,6 +31,8 @@ export class OutboundFlow {
   #waiting = new WaitingForRoom();
   /** Of the newest place in the line. */
   #sequence = 0;
+  /** There is an unfinished message that can expire, or there was one since the line was empty. */
+  timed = false;
 
   constructor(core: SessionCore) {
     this.#core = core;
@@ -49,7 +51,7 @@ export class OutboundFlow {
   restore(exchange: PublishExchange, now: number): void {
     const { message, packetIdentifier, ref } = exchange;
     // The clock may have been set back since: nothing lives longer than it was given.
-    exchange.expiresAt = Math.min(exchange.expiresAt, expiryInstant(message, now));
+    this.#expires(exchange, Math.min(exchange.expiresAt, expiryInstant(message, now)));
     this.#core.identifiers.assign(packetIdentifier, exchange);
     this.#core.identifiers.continueAfter(packetIdentifier);
     this.#sequence = Math.max(this.#sequence, exchange.sequence, exchange.pubrecSequence);
@@ -60,6 +62,7 @@ export class OutboundFlow {
   // -- Accepting
 
   publish(message: OutboundMessage, now: number): PublishExchange | undefined {
+    if (this.list.size === 0 && this.#waiting.size === 0) this.timed = false;
     const connection = this.#core.connection;
     if (connection === undefined) {
       const refused = message.qos === 0 ? notConnected(message) : sizeRefusal(message, message.qos, undefined);
@@ -84,7 +87,7 @@ export class OutboundFlow {
       throw mqttError('PACKET_IDS_EXHAUSTED', 'All 65535 packet identifiers are in use', { delivery: 'notSent' });
     }
     exchange.sequence = this.nextSequence();
-    exchange.expiresAt = expiryInstant(message, now);
+    this.#expires(exchange, expiryInstant(message, now));
     if (connection !== undefined) exchange.checkedOn = connection.number;
     this.list.append(exchange);
     if (message.ref !== undefined) this.producers.started(message.ref, exchange);
@@ -106,10 +109,15 @@ export class OutboundFlow {
     const exchange = new PublishExchange(ownedMessage(message), 0, 'awaitRoom');
     // Those that wait for quota anyway do not hold it back: it goes before all of them.
     exchange.sequence = connection.quota.available > 0 ? this.nextSequence() : 0;
-    exchange.expiresAt = expiryInstant(message, now);
+    this.#expires(exchange, expiryInstant(message, now));
     this.#waiting.append(exchange);
     this.expiry.add(exchange);
     return exchange;
+  }
+
+  #expires(exchange: PublishExchange, instant: number): void {
+    exchange.expiresAt = instant;
+    if (instant !== Number.POSITIVE_INFINITY) this.timed = true;
   }
 
   #allowedQoS(message: OutboundMessage, connection: LiveConnection): QoS {

@@ -159,7 +159,7 @@ describe('doubt', () => {
     t.plan();
     t.engine.handleConnectFailed({ written: false, connackReceived: false }, t.now);
     t.plan();
-    t.engine.handleConnectWritten(t.now);
+    t.engine.handleConnectWritten();
     t.engine.handleConnectFailed({ written: true, connackReceived: true, reasonCode: 0x88 }, t.now);
     t.plan();
     expect(t.connack({ sessionPresent: true })).toEqual({ fate: 'resumed', inDoubt: false });
@@ -174,7 +174,7 @@ describe('doubt', () => {
   test('an attempt whose end nobody reported counts as one in vain', () => {
     const t = connected().drop();
     t.plan();
-    t.engine.handleConnectWritten(t.now);
+    t.engine.handleConnectWritten();
     t.plan();
     expect(t.connack({ sessionPresent: true })).toMatchObject({ inDoubt: true });
   });

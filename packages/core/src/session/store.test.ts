@@ -244,7 +244,7 @@ describe('the next process', () => {
   test('is in doubt when the process was killed between CONNECT and CONNACK', () => {
     const t = persistent().drop();
     t.plan();
-    t.engine.handleConnectWritten(t.now);
+    t.engine.handleConnectWritten();
     const next = t.restart();
     next.plan();
     expect(next.connack({ sessionPresent: true })).toEqual({ fate: 'resumed', inDoubt: true });

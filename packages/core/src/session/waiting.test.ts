@@ -121,6 +121,21 @@ describe('message expiry', () => {
     expect(t.engine.pollTimeout()).toBeUndefined();
   });
 
+  test('is what makes the instant matter, until no message is left', () => {
+    const t = connected().publish({ topic: 'a' });
+    expect(t.engine.timed).toBe(false);
+    t.publish({ topic: 'b', ...lasting(10) }).publish({ topic: 'c' });
+    t.receive(puback(1), puback(2));
+    expect(t.engine.timed).toBe(true);
+    t.receive(puback(3)).publish({ topic: 'd' });
+    expect(t.engine.timed).toBe(false);
+    t.publish({ topic: 'e', qos: 0, ...lasting(10) });
+    expect(t.engine.timed).toBe(false);
+    t.room = false;
+    t.publish({ topic: 'f', qos: 0 }).publish({ topic: 'g', qos: 0, ...lasting(10) });
+    expect(t.engine.timed).toBe(true);
+  });
+
   test('ends one that waits for quota, and one that waits for room', () => {
     const t = connected({}, { receiveMaximum: 1 })
       .publish({ topic: 'a' })

@@ -137,8 +137,7 @@ export class ClientPorts implements SessionListener, PublishingContext, Producer
   // For subscriptions
 
   request(request: ControlRequest): void {
-    const { host } = this.#parts;
-    host.engine?.request(request, host.now());
+    this.#parts.host.engine?.request(request);
   }
 
   withdrawRequest(request: ControlRequest): boolean {
@@ -146,8 +145,7 @@ export class ClientPorts implements SessionListener, PublishingContext, Producer
   }
 
   acknowledge(exchange: InboundExchange, reasonCode: AckReasonCode): void {
-    const { host } = this.#parts;
-    host.engine?.acknowledge(exchange, reasonCode, host.now());
+    this.#parts.host.engine?.acknowledge(exchange, reasonCode);
   }
 
   get canPause(): boolean | undefined {

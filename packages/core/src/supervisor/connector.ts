@@ -142,7 +142,7 @@ export class Connector {
         beforeConnect: () => host.runner.committed(),
         connectWritten: () => {
           written = true;
-          engine.handleConnectWritten(host.now());
+          engine.handleConnectWritten();
         },
       });
       this.#assertCanPause(result.link);

@@ -78,7 +78,7 @@ export class Publishing {
     if (state !== 'connected' || link === undefined || !link.hasRoom || host.engine === undefined) return false;
     const message = outboundMessage(topic, this.#bytesOfQoS0(payload), 0, options?.retain, properties);
     try {
-      const exchange = host.engine.publish(message, this.#nowFor(properties));
+      const exchange = host.engine.publish(message, this.#instantFor(properties));
       // It queued behind others that wait for room: taken back, since nobody would hear of it.
       return exchange === undefined || !host.engine.withdraw(exchange, host.now());
     } catch (error) {
@@ -157,7 +157,7 @@ export class Publishing {
   ): Promise<PublishResult> {
     const bytes = this.#bytesOfQoS0(payload);
     const message = outboundMessage(topic, bytes, 0, options?.retain, properties);
-    const exchange = engine.publish(message, this.#nowFor(properties));
+    const exchange = engine.publish(message, this.#instantFor(properties));
     const sent = exchange && this.#wait(exchange, options?.signal);
     if (exchange && properties?.messageExpiryInterval !== undefined) this.#context.host.rearm();
     if (this.#options.publishMode === 'fireAndForget') return sent ?? SENT_PROMISE;
@@ -176,9 +176,9 @@ export class Publishing {
     return kept ? owned(payload) : payload;
   }
 
-  /** Of a QoS 0 message the time matters where it can expire; to ask for it is a sixth of what a publish costs. */
-  #nowFor(properties: PublishProperties | undefined): number {
-    return properties?.messageExpiryInterval === undefined ? 0 : this.#context.host.now();
+  #instantFor(properties: PublishProperties | undefined): number {
+    const { host } = this.#context;
+    return properties?.messageExpiryInterval === undefined ? host.instant() : host.now();
   }
 
   #publishAcknowledged(
@@ -191,7 +191,7 @@ export class Publishing {
     const { host } = this.#context;
     const qos = options?.qos ?? 0;
     const message = outboundMessage(topic, owned(payload), qos, options?.retain, properties);
-    const exchange = engine.publish(message, host.now());
+    const exchange = engine.publish(message, this.#instantFor(properties));
     if (properties?.messageExpiryInterval !== undefined) host.rearm();
     // Lowered to QoS 0 by the broker's Maximum QoS, and gone.
     return exchange === undefined ? SENT_PROMISE : this.#wait(exchange, options?.signal);

@@ -67,6 +67,11 @@ export class SessionHost implements RunnerTargets {
     return this.#environment.clock.now();
   }
 
+  /** Now, where anything depends on it: to read the clock is a tenth of what a message costs. */
+  instant(): number {
+    return this.#engine?.timed === false ? 0 : this.now();
+  }
+
   /** The engine, read back from the store when there is none yet. Rejects with `STORE_FAILED`, or `INVALID_OPTION` for the store of another client identifier. */
   open(): SessionEngine | Promise<SessionEngine> {
     if (this.#engine) return this.#engine;

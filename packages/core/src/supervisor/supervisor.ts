@@ -176,7 +176,7 @@ export class Supervisor implements LinkHandlers, ConnectionTaker {
   /** HOT PATH. */
   packet(packet: Packet): void {
     const { host } = this.#parts;
-    host.engine?.handlePacket(packet, host.now());
+    host.engine?.handlePacket(packet, host.instant());
   }
 
   room(): void {

@@ -173,7 +173,8 @@ export class World {
     // Announced first: it may leave within the call.
     const sent = this.application.accept(topic, qos, ref);
     try {
-      const exchange = engine.publish({ ...message, ref }, this.#now);
+      const instant = message.properties === undefined ? this.#instant() : this.#now;
+      const exchange = engine.publish({ ...message, ref }, instant);
       sent.exchange = exchange;
       if (exchange === undefined) {
         sent.qos = 0;
@@ -229,9 +230,9 @@ export class World {
     given.answered = code;
     this.trace?.push(`acknowledge ${given.topic} ${code}`);
     if (code >= 0x80) application.mayBeGivenAgain(given.topic);
-    this.engine.acknowledge(given.exchange, code, this.#now);
+    this.engine.acknowledge(given.exchange, code);
     // Twice does nothing (V-036).
-    this.engine.acknowledge(given.exchange, 0x00, this.#now);
+    this.engine.acknowledge(given.exchange, 0x00);
   }
 
   #request(random: Random): void {
@@ -244,7 +245,7 @@ export class World {
       suspicion: newSuspicion(),
     };
     openRequests.add(request);
-    this.engine.request(request, this.#now);
+    this.engine.request(request);
     if (random.chance(10) && this.engine.withdrawRequest(request)) openRequests.delete(request);
   }
 
@@ -274,7 +275,7 @@ export class World {
       this.engine.handleConnectFailed({ written: false, connackReceived: false }, this.#now);
       return;
     }
-    this.engine.handleConnectWritten(this.#now);
+    this.engine.handleConnectWritten();
     const { receiveMaximum, topicAliasMaximum, sessionExpiryInterval } = this.#scenario.settings;
     const connect: ConnectPacket = {
       type: 'connect',
@@ -323,7 +324,12 @@ export class World {
     if (packet.type === 'pubcomp' && packet.reasonCode === 0x92)
       this.#observer.noteDoubtfulLoss(packet.packetIdentifier);
     this.trace?.push(`client receives ${describe(packet)}`);
-    this.engine.handlePacket(packet, this.#now);
+    this.engine.handlePacket(packet, this.#instant());
+  }
+
+  /** What the engine says it does not need it is not given. */
+  #instant(): number {
+    return this.engine.timed ? this.#now : 0;
   }
 
   #clientConnects(link: Link, packet: Extract<Packet, { type: 'connack' }>): void {

@@ -238,7 +238,7 @@ export class Transcript {
   /** CONNECT, CONNACK 0x00, and everything may leave. */
   connect(options: ConnectOptions = {}): this {
     this.plan(options.broker);
-    this.engine.handleConnectWritten(this.now);
+    this.engine.handleConnectWritten();
     const verdict = this.connack(options);
     if ('error' in verdict) throw verdict.error;
     if (options.hold !== true) this.engine.startPublishing(this.now);
@@ -255,7 +255,7 @@ export class Transcript {
   /** CONNECT went out and nothing came back. */
   connectInVain(broker?: string): this {
     this.plan(broker);
-    this.engine.handleConnectWritten(this.now);
+    this.engine.handleConnectWritten();
     this.engine.handleConnectFailed({ written: true, connackReceived: false }, this.now);
     return this;
   }
@@ -273,7 +273,8 @@ export class Transcript {
 
   publish(message: Partial<OutboundMessage> & { readonly topic: string }): this {
     const whole = { payload: new Uint8Array(1), qos: 1, retain: false, properties: undefined, ...message } as const;
-    const exchange = this.engine.publish(whole, this.now);
+    const instant = whole.properties?.messageExpiryInterval === undefined ? this.#instant() : this.now;
+    const exchange = this.engine.publish(whole, instant);
     if (exchange !== undefined) this.exchanges.set(message.topic, exchange);
     return this;
   }
@@ -285,20 +286,25 @@ export class Transcript {
   }
 
   receive(...packets: readonly Packet[]): this {
-    for (const packet of packets) this.engine.handlePacket(packet, this.now);
+    for (const packet of packets) this.engine.handlePacket(packet, this.#instant());
     return this;
+  }
+
+  /** What the engine says it does not need it is not given. */
+  #instant(): number {
+    return this.engine.timed ? this.now : 0;
   }
 
   /** The application answers the newest message of the topic. */
   acknowledge(topic: string, reasonCode: AckReasonCode = 0x00): this {
     const exchange = this.inbound.get(topic);
     if (exchange === undefined) throw new Error(`nothing was delivered for ${topic}`);
-    this.engine.acknowledge(exchange, reasonCode, this.now);
+    this.engine.acknowledge(exchange, reasonCode);
     return this;
   }
 
   request(request: ControlRequest): this {
-    this.engine.request(request, this.now);
+    this.engine.request(request);
     return this;
   }
 
