@@ -28,7 +28,7 @@ import { type Environment, systemEnvironment } from './supervisor/environment.ts
 import { orAborted } from './abort.ts';
 
 /** The way of a publisher queue into a client. Named in docs/architecture.md, not exported from the package. @internal */
-export let producersOf: (client: Client) => Pick<Producers, 'claim' | 'clock' | 'open'>;
+export let producersOf: (client: Client) => Pick<Producers, 'claim' | 'clock' | 'open' | 'report'>;
 
 /** Every event there is: a misspelt name must not be a listener that never hears anything. */
 const EVENTS: Readonly<Record<keyof ClientEvents, true>> = {

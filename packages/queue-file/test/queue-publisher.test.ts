@@ -108,6 +108,14 @@ async function codeOf(promise: Promise<unknown>): Promise<string> {
   return 'no error';
 }
 
+/** A logger that keeps what is an error. */
+function errorLog() {
+  const errors: unknown[] = [];
+  const ignore = (): void => undefined;
+  const error = (...line: unknown[]): void => void errors.push(line);
+  return { errors, logger: { debug: ignore, info: ignore, warn: ignore, error } };
+}
+
 /** Dead letters as they come, and a wait for the next one. */
 function deadLetters() {
   const letters: [id: string, code: ErrorCode][] = [];
@@ -381,6 +389,42 @@ describe('refusals', () => {
     }
     await bench.publisher.flush();
     expect(attempts).toEqual([1, 2, 3]);
+  });
+
+  describe('whose backoff throws are tried again all the same, and it is said once, however many there are:', () => {
+    const failure = new TypeError('no such attempt');
+    const retryBackoff = (): number => {
+      throw failure;
+    };
+    const line = 'mqtt: retryBackoff failed; 1 s applies';
+
+    async function refuseTwo(client: Partial<ClientOptions>): Promise<void> {
+      const bench = new Bench({ client, options: { retryBackoff } });
+      await bench.publish('a');
+      await bench.publish('b');
+      const connection = await bench.connect();
+      for (const packet of await expectPublishes(connection, 'a', 'b')) connection.send(puback(packet, 0x97));
+      const answered = bench.client.ping();
+      await connection.expect('pingreq');
+      connection.send({ type: 'pingresp' });
+      await answered;
+      expect(await bench.inQueue()).toHaveLength(2);
+      await bench.publisher.close();
+    }
+
+    test('on the console where there is no logger', async () => {
+      const said = vi.spyOn(console, 'error').mockReturnValue();
+      await refuseTwo({});
+      expect(said.mock.calls).toEqual([[line, failure]]);
+    });
+
+    test('to the logger of the client where it has one', async () => {
+      const said = vi.spyOn(console, 'error').mockReturnValue();
+      const { errors, logger } = errorLog();
+      await refuseTwo({ logger });
+      expect(errors).toEqual([[line, { error: failure }]]);
+      expect(said).not.toHaveBeenCalled();
+    });
   });
 
   test('isPermanent decides instead', async () => {

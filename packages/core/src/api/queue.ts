@@ -21,7 +21,12 @@ export interface QueueOptions {
   onDeadLetter?: ((entry: QueueEntry, error: AnyMqttError) => unknown) | undefined;
   /** Whether to try again. @defaultValue not after 0x87 0x90 0x95 0x99 0x9A 0x9B or what says the same locally */
   isPermanent?: ((error: AnyMqttError) => boolean) | undefined;
-  /** Delay of what is tried again, behind later messages. @defaultValue 1 s doubling to 1 min, ±0.5 s */
+  /**
+   * Delay of what is tried again, behind later messages: `retryBackoff(n)` before attempt n (1, 2, …), in milliseconds. When it
+   * throws or gives no delay (NaN, Infinity, below 0), 1 s applies; the client's `logger` hears of that, or `console.error`
+   * without one, once for each of the two in the life of a publisher.
+   * @defaultValue 1 s doubling to 1 min, ±0.5 s
+   */
   retryBackoff?: Backoff | undefined;
   /** Adds the entry's `id` as user property `mqttv5-msg-id`, for receivers that remove duplicates. @defaultValue false */
   idempotencyKey?: boolean | undefined;

@@ -12,7 +12,6 @@ import type { AnyMqttError } from '../errors.ts';
 import type { ProducerClaim } from '../supervisor/producers.ts';
 import { isBusy } from './permanence.ts';
 import type { ResolvedQueueOptions } from './queue-options.ts';
-import { delayOf } from './retries.ts';
 import type { Retries } from './retries.ts';
 import type { UnderWay } from './under-way.ts';
 
@@ -248,7 +247,7 @@ export class EntryStarter {
     this.#busyTimer?.cancel();
     this.#busyTimer = undefined;
     if (!this.#starting) return;
-    this.#busyTimer = this.#clock.setTimer(delayOf(this.#options.retryBackoff, 1), () => {
+    this.#busyTimer = this.#clock.setTimer(this.#options.retryBackoff(1), () => {
       this.#busyTimer = undefined;
       this.wake();
     });

@@ -5,7 +5,6 @@ import type { PublisherQueue, QueueEntry } from '../api/queue.ts';
 import { sleep } from '../abort.ts';
 import type { Clock } from '../clock.ts';
 import { isMqttError } from '../errors.ts';
-import { delayOf } from './retries.ts';
 
 /** Changes in the queue that have to happen in the end: tried again, with backoff, until they do or the publisher closes. */
 export class Persistence {
@@ -59,7 +58,7 @@ export class Persistence {
   /** Waits as long as the backoff says; false when the publisher closes meanwhile. */
   async pause(attempt: number): Promise<boolean> {
     try {
-      await sleep(this.#clock, delayOf(this.#backoff, attempt), this.#stop.signal);
+      await sleep(this.#clock, this.#backoff(attempt), this.#stop.signal);
       return true;
     } catch {
       return false;

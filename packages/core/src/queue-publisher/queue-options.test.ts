@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { expect, test, vi } from 'vitest';
-import type { QueuePublishOptions } from '../api/queue.ts';
+import type { QueueOptions, QueuePublishOptions } from '../api/queue.ts';
+import type { Report } from './guarded-backoff.ts';
 import { newEntry, resolveQueueOptions } from './queue-options.ts';
 
-const options = resolveQueueOptions(undefined);
+const resolve = (given?: QueueOptions, report: Report = () => expect.unreachable()) =>
+  resolveQueueOptions(given, report);
+const options = resolve();
 
 test('ids are 128 bits in hex, and no two are the same', () => {
   const ids = Array.from({ length: 1000 }, () => newEntry('t', '', undefined, options, 0).id);
@@ -50,7 +53,7 @@ test('only options that were given are stored', () => {
 });
 
 test('the lifetime is an instant: that of ttlMs or messageExpiryInterval, whichever is earlier', () => {
-  const limited = resolveQueueOptions({ ttlMs: 5000 });
+  const limited = resolve({ ttlMs: 5000 });
   const expiry = (messageExpiryInterval?: number) =>
     newEntry('t', '', { messageExpiryInterval }, limited, 1000).expiresAt;
   expect([expiry(), expiry(3), expiry(9), expiry(0)]).toEqual([6000, 4000, 6000, 1000]);
@@ -58,7 +61,7 @@ test('the lifetime is an instant: that of ttlMs or messageExpiryInterval, whiche
 
 test('a classifier that throws leaves it to the default, and is not silent', () => {
   const said = vi.spyOn(console, 'error').mockReturnValue();
-  const { isPermanent } = resolveQueueOptions({
+  const { isPermanent } = resolve({
     isPermanent: () => {
       throw new TypeError('no');
     },
@@ -66,6 +69,13 @@ test('a classifier that throws leaves it to the default, and is not silent', () 
   const error = { code: 'PACKET_TOO_LARGE' } as Parameters<typeof isPermanent>[0];
   expect(isPermanent(error)).toBe(true);
   expect(said).toHaveBeenCalledWith('mqtt: isPermanent failed', expect.any(TypeError));
+});
+
+test('so does a backoff that gives no delay leave it to 1 s', () => {
+  const said: unknown[] = [];
+  const { retryBackoff } = resolve({ retryBackoff: () => -1 }, (...line) => void said.push(line));
+  expect(retryBackoff(1)).toBe(1000);
+  expect(said).toHaveLength(1);
 });
 
 test.each([
@@ -83,7 +93,7 @@ test.each([
 test('an id that will not fit into its User Property is refused before it is stored', () => {
   const id = 'x'.repeat(65_536);
   expect(newEntry('t', '', { id }, options, 0).id).toBe(id);
-  const identified = resolveQueueOptions({ idempotencyKey: true });
+  const identified = resolve({ idempotencyKey: true });
   expect(() => newEntry('t', '', { id }, identified, 0)).toThrow(expect.objectContaining({ code: 'FIELD_TOO_LONG' }));
   expect(newEntry('t', '', { id: id.slice(1) }, identified, 0).options.userProperties).toEqual([
     ['mqttv5-msg-id', id.slice(1)],

@@ -21,6 +21,8 @@ import {
   shown,
 } from '../options/check.ts';
 import { KNOWN_PUBLISH_KEYS, resolvePublish } from '../options/publish-options.ts';
+import { guardedBackoff } from './guarded-backoff.ts';
+import type { Report } from './guarded-backoff.ts';
 import { isPermanent } from './permanence.ts';
 
 /** Carries the entry's id to receivers, so that they can tell a repeat. */
@@ -53,11 +55,18 @@ const KNOWN_KEYS = [...KNOWN_PUBLISH_KEYS, 'id'];
 /** More would not fit into what the client accepts (`maximumQueuedPublishes`). */
 const LARGEST_WINDOW = 65_000;
 
-/** @throws MqttError `INVALID_OPTION` */
-export function resolveQueueOptions(options: QueueOptions | undefined): ResolvedQueueOptions {
+/**
+ * @param report - hears what the application's functions do wrong
+ * @throws MqttError `INVALID_OPTION`
+ */
+export function resolveQueueOptions(options: QueueOptions | undefined, report: Report): ResolvedQueueOptions {
   const checked = given<QueueOptions>(options, {});
   checkOptions(checked, 'QueueOptions', KNOWN_QUEUE_KEYS);
   const { ttlMs, onDeadLetter } = checked;
+  const retryBackoff = checkFunction(
+    given(checked.retryBackoff, exponentialBackoff({ initialMs: 1000, maximumMs: 60_000, jitterMs: 500 })),
+    'retryBackoff',
+  );
   return {
     window: checkInteger(given(checked.window, 32), 'window', 1, LARGEST_WINDOW),
     maximumSize: checkCount(given(checked.maximumSize, Number.POSITIVE_INFINITY), 'maximumSize', 1),
@@ -65,10 +74,7 @@ export function resolveQueueOptions(options: QueueOptions | undefined): Resolved
     ttlMs: ttlMs === undefined ? undefined : checkDuration(ttlMs, 'ttlMs', 1),
     onDeadLetter: onDeadLetter === undefined ? undefined : checkFunction(onDeadLetter, 'onDeadLetter'),
     isPermanent: orDefault(checkFunction(given(checked.isPermanent, isPermanent), 'isPermanent')),
-    retryBackoff: checkFunction(
-      given(checked.retryBackoff, exponentialBackoff({ initialMs: 1000, maximumMs: 60_000, jitterMs: 500 })),
-      'retryBackoff',
-    ),
+    retryBackoff: guardedBackoff(retryBackoff, report),
     idempotencyKey: checkBoolean(given(checked.idempotencyKey, false), 'idempotencyKey'),
   };
 }

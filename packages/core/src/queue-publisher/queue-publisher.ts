@@ -53,7 +53,7 @@ export class QueuePublisher implements AsyncDisposable {
    * already
    */
   constructor(client: Client, queue: PublisherQueue, options?: QueueOptions) {
-    this.#options = resolveQueueOptions(options);
+    this.#options = resolveQueueOptions(options, (message, error) => producersOf(client).report(message, error));
     checkMethods(queue, 'queue', ['enqueue', 'peek', 'markDead', 'remove', 'close']);
     if (typeof queue.id !== 'string' || queue.id === '') throw invalidOption('queue has no id');
     this.#client = client;

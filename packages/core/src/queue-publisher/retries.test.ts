@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { VirtualClock } from '../virtual-clock.ts';
-import { delayOf, Retries } from './retries.ts';
+import { Retries } from './retries.ts';
 
 function setUp(delays: readonly number[]) {
   const clock = new VirtualClock();
@@ -62,15 +62,4 @@ test('one that goes at once is due without a timer, and first', () => {
   expect([retries.has(1), clock.pending]).toEqual([true, 1]);
   retries.clear();
   expect([retries.has(1), retries.size, clock.pending]).toEqual([false, 0, 0]);
-});
-
-test('a backoff that gives nonsense, or throws, gives a delay all the same', () => {
-  expect(delayOf(() => 250, 1)).toBe(250);
-  expect(delayOf(() => 0, 1)).toBe(0);
-  for (const nonsense of [Number.NaN, -1, Number.POSITIVE_INFINITY]) expect(delayOf(() => nonsense, 1)).toBe(1000);
-  expect(
-    delayOf(() => {
-      throw new TypeError('no');
-    }, 1),
-  ).toBe(1000);
 });

@@ -3,8 +3,6 @@
 import type { Backoff } from '../api/options.ts';
 import type { Clock, Scheduled } from '../clock.ts';
 
-const FALLBACK_DELAY_MS = 1000;
-
 interface Waiting {
   readonly sequence: number;
   readonly dueAt: number;
@@ -39,7 +37,7 @@ export class Retries {
   later(sequence: number): void {
     const attempt = (this.#attempts.get(sequence) ?? 0) + 1;
     this.#attempts.set(sequence, attempt);
-    this.#add(sequence, this.#clock.now() + delayOf(this.#backoff, attempt));
+    this.#add(sequence, this.#clock.now() + this.#backoff(attempt));
   }
 
   /** Nothing has failed: it only has to come before what is new. */
@@ -99,15 +97,5 @@ export class Retries {
     const delayMs = next.dueAt - this.#clock.now();
     // Due already: whoever looks for work finds it, and no timer has to say so again and again.
     if (delayMs > 0) this.#timer = this.#clock.setTimer(delayMs, this.#onDue);
-  }
-}
-
-/** A backoff is the application's function: whatever it gives, or throws, there is a delay. */
-export function delayOf(backoff: Backoff, attempt: number): number {
-  try {
-    const delayMs = backoff(attempt);
-    return Number.isFinite(delayMs) && delayMs >= 0 ? delayMs : FALLBACK_DELAY_MS;
-  } catch {
-    return FALLBACK_DELAY_MS;
   }
 }

@@ -39,6 +39,7 @@ export interface Reached {
   readonly publishing: Publishing;
   readonly supervisor: Supervisor;
   readonly producers: Producers;
+  report(message: string, error: unknown): void;
 }
 
 export class ClientPorts implements SessionListener, PublishingContext, ProducersContext, SubscriptionPort {
@@ -132,6 +133,10 @@ export class ClientPorts implements SessionListener, PublishingContext, Producer
 
   publish(ref: ProducerRef, topic: string, payload: Uint8Array, options: PublishOptions): void {
     this.#parts.publishing.publishRef(ref, topic, payload, options);
+  }
+
+  report(message: string, error: unknown): void {
+    this.#parts.report(message, error);
   }
 
   // For subscriptions
