@@ -585,6 +585,46 @@ describe('dead letters', () => {
     expect(said.mock.calls).toEqual([['mqtt: onDeadLetter failed; it is asked again later', expect.any(TypeError)]]);
   });
 
+  describe('are said to the logger of a client that has one, and not on the console:', () => {
+    async function refused(options: QueueOptions): Promise<readonly unknown[]> {
+      const said = vi.spyOn(console, 'error').mockReturnValue();
+      const { errors, logger } = errorLog();
+      const bench = new Bench({ client: { logger }, options });
+      await bench.publish('a');
+      const connection = await bench.connect();
+      for (const packet of await expectPublishes(connection, 'a')) connection.send(puback(packet, 0x87));
+      await bench.publisher.flush();
+      expect(said).not.toHaveBeenCalled();
+      return errors;
+    }
+
+    test('one that nobody would hear of', async () => {
+      const error = expect.objectContaining({ code: 'PUBLISH_REFUSED' });
+      expect(await refused({})).toEqual([[expect.stringContaining('will not be delivered'), { error }]]);
+    });
+
+    test('a callback that fails', async () => {
+      const failure = new TypeError('not now');
+      let attempts = 0;
+      const onDeadLetter = (): void => {
+        attempts += 1;
+        if (attempts < 3) throw failure;
+      };
+      const line = 'mqtt: onDeadLetter failed; it is asked again later';
+      expect(await refused({ onDeadLetter })).toEqual([[line, { error: failure }]]);
+    });
+
+    test('a classifier that fails', async () => {
+      const failure = new TypeError('cannot decide');
+      const isPermanent = (): boolean => {
+        throw failure;
+      };
+      expect(await refused({ isPermanent, onDeadLetter: () => undefined })).toEqual([
+        ['mqtt: isPermanent failed', { error: failure }],
+      ]);
+    });
+  });
+
   test('have been given when delivered() rejects, but none waits long for the one before it', async () => {
     const given: string[] = [];
     const never = Gate.of<void>();

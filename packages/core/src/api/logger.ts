@@ -11,3 +11,6 @@ export interface Logger {
   warn(message: string, details?: object): void;
   error(message: string, details?: object): void;
 }
+
+/** Tells of a failure that nobody waits for and that is no event. */
+export type Report = (message: string, error: unknown) => void;

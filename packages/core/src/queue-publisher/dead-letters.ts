@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import type { Report } from '../api/logger.ts';
 import type { PublisherQueue, QueueEntry } from '../api/queue.ts';
 import type { AnyMqttError, ErrorCode } from '../errors.ts';
 import { errorOfDeadEntry } from './permanence.ts';
@@ -15,6 +16,7 @@ interface Letter {
 }
 
 export interface DeadLetterListener {
+  readonly report: Report;
   /** The application has been called, or cannot be: whoever waits for the message may hear now. At least once for each letter. */
   told(sequence: number): void;
   /** The entry has left the queue. */
@@ -108,8 +110,7 @@ export class DeadLetters {
       await taken;
     } catch (failure) {
       // Once a letter: it may fail for as long as the program has the mistake.
-      // oxlint-disable-next-line no-console -- no failure is silent (design/api.md, "Observing")
-      if (letter.attempt === 0) console.error('mqtt: onDeadLetter failed; it is asked again later', failure);
+      if (letter.attempt === 0) this.#listener.report('mqtt: onDeadLetter failed; it is asked again later', failure);
       this.#listener.told(sequence);
       this.#again(letter);
       return false;

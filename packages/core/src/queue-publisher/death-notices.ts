@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import type { Report } from '../api/logger.ts';
 import type { Clock, Scheduled } from '../clock.ts';
 import type { AnyMqttError } from '../errors.ts';
 import type { Deliveries } from './deliveries.ts';
@@ -21,14 +22,14 @@ interface Notice {
 export class DeathNotices {
   readonly #deliveries: Deliveries;
   readonly #clock: Clock;
-  /** The application hears of dead letters. */
-  readonly #isHeard: boolean;
+  /** Absent when the application hears of dead letters. */
+  readonly #unheard: Report | undefined;
   readonly #untold = new Map<number, Notice>();
 
-  constructor(deliveries: Deliveries, clock: Clock, isHeard: boolean) {
+  constructor(deliveries: Deliveries, clock: Clock, unheard: Report | undefined) {
     this.#deliveries = deliveries;
     this.#clock = clock;
-    this.#isHeard = isHeard;
+    this.#unheard = unheard;
   }
 
   add(sequence: number, error: AnyMqttError): void {
@@ -45,12 +46,12 @@ export class DeathNotices {
     this.#untold.delete(sequence);
     timer.cancel();
     const awaited = this.#deliveries.settle(sequence, { error });
-    if (!awaited && !this.#isHeard)
-      // oxlint-disable-next-line no-console -- no failure is silent (design/api.md, "Observing")
-      console.error(
+    if (!awaited) {
+      this.#unheard?.(
         'mqtt: a queued message will not be delivered, and neither onDeadLetter nor delivered() listens',
         error,
       );
+    }
   }
 
   giveAll(): void {

@@ -9,6 +9,7 @@
 // From `ready` to `removing` it may not be evicted (Q-04). Which entries are where is in under-way.ts; what leads up to "in flight"
 // is entry-starter.ts, what ends an exchange and takes up those of an earlier process is here.
 
+import type { Report } from '../api/logger.ts';
 import type { Settled } from '../api/publish.ts';
 import type { PublisherQueue, QueueEntry } from '../api/queue.ts';
 import type { Clock } from '../clock.ts';
@@ -31,6 +32,7 @@ export interface DrainSession {
   claim(producer: Producer): ProducerClaim;
   /** Reads the session from its store, if that has not been done. */
   open(): Promise<unknown>;
+  readonly report: Report;
 }
 
 export class Drain implements Producer {
@@ -53,8 +55,11 @@ export class Drain implements Producer {
     this.#claim = session.claim(this);
     this.#persistence = new Persistence(queue, session.clock, options.retryBackoff);
     this.#retries = new Retries(session.clock, options.retryBackoff, () => this.wake());
-    this.#deathNotices = new DeathNotices(this.deliveries, session.clock, options.onDeadLetter !== undefined);
-    this.#deadLetters = new DeadLetters(queue, this.#persistence, options.onDeadLetter, {
+    const { onDeadLetter } = options;
+    const unheard = onDeadLetter === undefined ? session.report : undefined;
+    this.#deathNotices = new DeathNotices(this.deliveries, session.clock, unheard);
+    this.#deadLetters = new DeadLetters(queue, this.#persistence, onDeadLetter, {
+      report: session.report,
       told: (sequence) => this.#deathNotices.give(sequence),
       buried: (sequence) => this.#gone(sequence),
       resting: () => this.progressed(),

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import type { Report } from '../api/logger.ts';
 import type { Backoff } from '../api/options.ts';
 import { checkDuration } from '../options/check.ts';
-
-/** Tells of a failure that nobody waits for. */
-export type Report = (message: string, error: unknown) => void;
 
 const FALLBACK_DELAY_MS = 1000;
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
+import type { Report } from '../api/logger.ts';
 import type { QueueOptions, QueuePublishOptions } from '../api/queue.ts';
-import type { Report } from './guarded-backoff.ts';
+import { type AnyMqttError, mqttError } from '../errors.ts';
 import { newEntry, resolveQueueOptions } from './queue-options.ts';
 
 const resolve = (given?: QueueOptions, report: Report = () => expect.unreachable()) =>
@@ -60,15 +61,13 @@ test('the lifetime is an instant: that of ttlMs or messageExpiryInterval, whiche
 });
 
 test('a classifier that throws leaves it to the default, and is not silent', () => {
-  const said = vi.spyOn(console, 'error').mockReturnValue();
-  const { isPermanent } = resolve({
-    isPermanent: () => {
-      throw new TypeError('no');
-    },
-  });
-  const error = { code: 'PACKET_TOO_LARGE' } as Parameters<typeof isPermanent>[0];
-  expect(isPermanent(error)).toBe(true);
-  expect(said).toHaveBeenCalledWith('mqtt: isPermanent failed', expect.any(TypeError));
+  const said: unknown[] = [];
+  const isPermanentOf = (error: AnyMqttError): boolean => {
+    throw new TypeError(`no ${error.code}`);
+  };
+  const { isPermanent } = resolve({ isPermanent: isPermanentOf }, (...line) => void said.push(line));
+  expect(isPermanent(mqttError('PACKET_TOO_LARGE', 'large'))).toBe(true);
+  expect(said).toEqual([['mqtt: isPermanent failed', expect.any(TypeError)]]);
 });
 
 test('so does a backoff that gives no delay leave it to 1 s', () => {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { Payload } from '../api/common.ts';
+import type { Report } from '../api/logger.ts';
 import type { Backoff } from '../api/options.ts';
 import type { QueueEntry, QueueOptions, QueuePublishOptions } from '../api/queue.ts';
 import { exponentialBackoff } from '../backoff.ts';
@@ -22,7 +23,6 @@ import {
 } from '../options/check.ts';
 import { KNOWN_PUBLISH_KEYS, resolvePublish } from '../options/publish-options.ts';
 import { guardedBackoff } from './guarded-backoff.ts';
-import type { Report } from './guarded-backoff.ts';
 import { isPermanent } from './permanence.ts';
 
 /** Carries the entry's id to receivers, so that they can tell a repeat. */
@@ -73,20 +73,19 @@ export function resolveQueueOptions(options: QueueOptions | undefined, report: R
     overflow: checkOneOf(given(checked.overflow, 'dropNewest'), 'overflow', ['dropNewest', 'dropOldest']),
     ttlMs: ttlMs === undefined ? undefined : checkDuration(ttlMs, 'ttlMs', 1),
     onDeadLetter: onDeadLetter === undefined ? undefined : checkFunction(onDeadLetter, 'onDeadLetter'),
-    isPermanent: orDefault(checkFunction(given(checked.isPermanent, isPermanent), 'isPermanent')),
+    isPermanent: orDefault(checkFunction(given(checked.isPermanent, isPermanent), 'isPermanent'), report),
     retryBackoff: guardedBackoff(retryBackoff, report),
     idempotencyKey: checkBoolean(given(checked.idempotencyKey, false), 'idempotencyKey'),
   };
 }
 
 /** A classifier that throws has not decided: the message is in the queue, and somebody has to. */
-function orDefault(classify: (error: AnyMqttError) => boolean): (error: AnyMqttError) => boolean {
+function orDefault(classify: (error: AnyMqttError) => boolean, report: Report): (error: AnyMqttError) => boolean {
   return (error) => {
     try {
       return classify(error);
     } catch (failure) {
-      // oxlint-disable-next-line no-console -- no failure is silent (design/api.md, "Observing")
-      console.error('mqtt: isPermanent failed', failure);
+      report('mqtt: isPermanent failed', failure);
       return isPermanent(error);
     }
   };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { Payload, WaitOptions } from '../api/common.ts';
+import type { Report } from '../api/logger.ts';
 import type { PublisherQueue, QueueEntry, QueueOptions, QueuePublishOptions, QueuedPublish } from '../api/queue.ts';
 import { orAborted } from '../abort.ts';
 import { type Client, producersOf } from '../client.ts';
@@ -53,12 +54,13 @@ export class QueuePublisher implements AsyncDisposable {
    * already
    */
   constructor(client: Client, queue: PublisherQueue, options?: QueueOptions) {
-    this.#options = resolveQueueOptions(options, (message, error) => producersOf(client).report(message, error));
+    const report: Report = (message, error) => producersOf(client).report(message, error);
+    this.#options = resolveQueueOptions(options, report);
     checkMethods(queue, 'queue', ['enqueue', 'peek', 'markDead', 'remove', 'close']);
     if (typeof queue.id !== 'string' || queue.id === '') throw invalidOption('queue has no id');
     this.#client = client;
     this.#queue = queue;
-    this.#drain = new Drain(queue, this.#options, sessionOf(client, queue.id));
+    this.#drain = new Drain(queue, this.#options, sessionOf(client, queue.id, report));
     if (client.connected) this.#drain.connected();
   }
 
@@ -206,7 +208,7 @@ export class QueuePublisher implements AsyncDisposable {
   }
 }
 
-function sessionOf(client: Client, queueId: string): DrainSession {
+function sessionOf(client: Client, queueId: string, report: Report): DrainSession {
   let producers: ReturnType<typeof producersOf>;
   try {
     producers = producersOf(client);
@@ -217,6 +219,7 @@ function sessionOf(client: Client, queueId: string): DrainSession {
     clock: producers.clock,
     claim: (producer) => producers.claim(queueId, producer),
     open: async () => await producers.open(),
+    report,
   };
 }
 
