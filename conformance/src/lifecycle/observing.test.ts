@@ -346,6 +346,43 @@ describe('no failure is silent: without listener and logger it is written with c
   });
 });
 
+describe('what a function of the application throws is said once where nobody waits for it:', () => {
+  const failure = new TypeError('of the application');
+  const fail = (): never => {
+    throw failure;
+  };
+  const failing = {
+    reconnect: { reconnect: fail },
+    shouldReconnect: { shouldReconnect: fail },
+    followServerRedirects: { followServerRedirects: fail },
+  };
+  type Failing = keyof typeof failing;
+  const options = Object.keys(failing) as Failing[];
+
+  /** The end of the connection makes the client ask each of them. */
+  async function loseConnection(name: Failing, logger: Logger | undefined): Promise<void> {
+    const { client, connection } = await connected({ logger, ...failing[name] });
+    client.on('close', () => undefined);
+    const lost = next(client, 'disconnect');
+    connection.send({ type: 'disconnect', reasonCode: 0x9c, properties: { serverReference: 'elsewhere' } });
+    await lost;
+  }
+
+  test.each(options)('%s, without a logger, on the console', async (name) => {
+    const written = vi.spyOn(console, 'error').mockReturnValue();
+    await loseConnection(name, undefined);
+    expect(written.mock.calls).toEqual([[`mqtt: ${name} failed`, failure]]);
+  });
+
+  test.each(options)('%s, with a logger, as its error', async (name) => {
+    const written = vi.spyOn(console, 'error').mockReturnValue();
+    const lines: string[] = [];
+    await loseConnection(name, into(lines));
+    expect(lines.filter((line) => line.startsWith(`error mqtt: ${name} failed`))).toHaveLength(1);
+    expect(written).not.toHaveBeenCalled();
+  });
+});
+
 describe('no password, no user info of a URL', () => {
   const secrets = ['hunter2', 'url-user', 'url-secret', 'option-user'];
 

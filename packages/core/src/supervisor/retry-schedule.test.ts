@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { expect, test } from 'vitest';
+import type { Report } from '../api/logger.ts';
 import { type AnyMqttError, mqttError, ReasonCodeError } from '../errors.ts';
 import { type RetrySettings, RetrySchedule } from './retry-schedule.ts';
 
 const lost = mqttError('CONNECTION_LOST', 'gone');
 const takenOver = new ReasonCodeError('SESSION_TAKEN_OVER', 'taken over', { reasonCode: 0x8e }) as AnyMqttError;
 
-function schedule(settings: Partial<RetrySettings> = {}) {
-  return new RetrySchedule({
-    reconnect: (attempt) => Math.min(100 * 2 ** (attempt - 1), 10_000),
-    maximumReconnectAttempts: Infinity,
-    shouldReconnect: () => true,
-    ...settings,
-  });
+function schedule(settings: Partial<RetrySettings> = {}, report: Report = () => expect.unreachable()) {
+  return new RetrySchedule(
+    {
+      reconnect: (attempt) => Math.min(100 * 2 ** (attempt - 1), 10_000),
+      maximumReconnectAttempts: Infinity,
+      shouldReconnect: () => true,
+      ...settings,
+    },
+    report,
+  );
 }
 
 test('delays grow while connections die at once, and start over after one that outlived the delay before it (V-084, T-178)', () => {
@@ -71,37 +75,40 @@ test('the application sees the error, its Reason Code and the number of the atte
 });
 
 test.each([Number.NaN, -1, Infinity])(
-  'a backoff that gives %d gets a delay that is neither at once nor never',
+  'a backoff that gives %d gets a delay that is neither at once nor never, and is reported',
   (delay) => {
-    expect(schedule({ reconnect: () => delay }).next(false)).toBe(30_000);
+    const { reported, report } = recorder();
+    expect(schedule({ reconnect: () => delay }, report).next(false)).toBe(30_000);
+    const error: unknown = expect.objectContaining({
+      code: 'INVALID_OPTION',
+      message: expect.stringContaining(`${delay}`),
+    });
+    expect(reported).toEqual([['mqtt: reconnect failed', error]]);
   },
 );
 
 function recorder() {
-  const logged: unknown[] = [];
-  const ignore = (): void => undefined;
-  return {
-    logged,
-    logger: { debug: ignore, info: ignore, warn: ignore, error: (...line: unknown[]) => void logged.push(line) },
-  };
+  const reported: unknown[] = [];
+  const report: Report = (...line) => void reported.push(line);
+  return { reported, report };
 }
 
-test('a backoff that throws gets that delay too, and is logged', () => {
-  const { logged, logger } = recorder();
+test('a backoff that throws gets that delay too, and is reported', () => {
+  const { reported, report } = recorder();
   const error = new Error('no such attempt');
   const reconnect = (): number => {
     throw error;
   };
-  expect(schedule({ reconnect, logger }).next(false)).toBe(30_000);
-  expect(logged).toEqual([['mqtt: reconnect failed', { error }]]);
+  expect(schedule({ reconnect }, report).next(false)).toBe(30_000);
+  expect(reported).toEqual([['mqtt: reconnect failed', error]]);
 });
 
-test('a shouldReconnect that throws has said no, and is logged', () => {
-  const { logged, logger } = recorder();
+test('a shouldReconnect that throws has said no, and is reported', () => {
+  const { reported, report } = recorder();
   const error = new Error('cannot decide');
   const shouldReconnect = (): boolean => {
     throw error;
   };
-  expect(schedule({ shouldReconnect, logger }).allows(lost)).toBe(false);
-  expect(logged).toEqual([['mqtt: shouldReconnect failed', { error }]]);
+  expect(schedule({ shouldReconnect }, report).allows(lost)).toBe(false);
+  expect(reported).toEqual([['mqtt: shouldReconnect failed', error]]);
 });

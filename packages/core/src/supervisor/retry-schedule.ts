@@ -3,9 +3,10 @@
 // When the next attempt is due, and whether there is one. The count starts over only after a connection has outlived the delay
 // before it: a broker that accepts and then drops must not be called in a tight loop.
 
-import type { Logger } from '../api/logger.ts';
+import type { Report } from '../api/logger.ts';
 import type { Backoff } from '../api/options.ts';
 import type { AnyMqttError } from '../errors.ts';
+import { checkDuration } from '../options/check.ts';
 import type { ShouldReconnect } from '../options/client-options.ts';
 
 /** Attempt number that stands for "as late as this backoff ever gets": doubling from a millisecond passes any cap by then. */
@@ -26,17 +27,19 @@ export interface RetrySettings {
   readonly reconnect: Backoff | false;
   readonly maximumReconnectAttempts: number;
   readonly shouldReconnect: ShouldReconnect;
-  readonly logger?: Logger | undefined;
 }
 
 export class RetrySchedule {
   readonly #settings: RetrySettings;
+  /** Hears what the application's functions do wrong. */
+  readonly #report: Report;
   #attempts = 0;
   #delayMs = 0;
   #connectedAt = 0;
 
-  constructor(settings: RetrySettings) {
+  constructor(settings: RetrySettings, report: Report) {
     this.#settings = settings;
+    this.#report = report;
   }
 
   /** Number of the attempt that `next` has announced. */
@@ -60,14 +63,14 @@ export class RetrySchedule {
 
   /** Whether there is an attempt after this failure. What `shouldReconnect` throws counts as no, and is reported. */
   allows(error: AnyMqttError): boolean {
-    const { reconnect, maximumReconnectAttempts, shouldReconnect, logger } = this.#settings;
+    const { reconnect, maximumReconnectAttempts, shouldReconnect } = this.#settings;
     if (reconnect === false || this.#attempts >= maximumReconnectAttempts || NEVER_RETRIED.has(error.code))
       return false;
     const reasonCode = 'reasonCode' in error ? error.reasonCode : undefined;
     try {
       return shouldReconnect({ error, reasonCode, attempt: this.#attempts + 1 });
     } catch (failure) {
-      logger?.error('mqtt: shouldReconnect failed', { error: failure });
+      this.#report('mqtt: shouldReconnect failed', failure);
       return false;
     }
   }
@@ -75,19 +78,18 @@ export class RetrySchedule {
   /** Begins the next attempt; returns how long to wait for it. After a takeover (0x8E) that is as long as the backoff ever gets. */
   next(afterTakeover: boolean): number {
     this.#attempts += 1;
-    const delayMs = this.#backoff(afterTakeover ? Math.max(LATE_ATTEMPT, this.#attempts) : this.#attempts);
-    this.#delayMs = Number.isFinite(delayMs) && delayMs >= 0 ? delayMs : FALLBACK_DELAY_MS;
+    this.#delayMs = this.#backoff(afterTakeover ? Math.max(LATE_ATTEMPT, this.#attempts) : this.#attempts);
     return this.#delayMs;
   }
 
   #backoff(attempt: number): number {
-    const { reconnect, logger } = this.#settings;
+    const { reconnect } = this.#settings;
     if (reconnect === false) return 0;
     try {
-      return reconnect(attempt);
+      return checkDuration(reconnect(attempt), 'the delay that reconnect gives', 0);
     } catch (error) {
-      logger?.error('mqtt: reconnect failed', { error });
-      return Number.NaN;
+      this.#report('mqtt: reconnect failed', error);
+      return FALLBACK_DELAY_MS;
     }
   }
 }
