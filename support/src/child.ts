@@ -48,6 +48,12 @@ export class Child {
     return new Child(process.execPath, nodeArguments(program, parameters));
   }
 
+  /** Another runtime than this one, or this one without the sources: the program stands in `command`. */
+  static command(command: readonly string[], ...parameters: readonly string[]): Child {
+    const [file = '', ...rest] = command;
+    return new Child(file, [...rest, ...parameters]);
+  }
+
   /** With files limited to `kibibytes`: writing beyond fails with EFBIG, as a full disk fails with ENOSPC. */
   static runOnSmallDisk(kibibytes: number, program: URL, ...parameters: readonly string[]): Child {
     // `ulimit -f` counts blocks of 512 bytes; ignored signals stay ignored over exec.

@@ -9,6 +9,8 @@ export class Receiver {
   readonly received: Map<string, number> = new Map();
   /** PUBACK, PUBREC and PUBCOMP do not leave. */
   silent: boolean = false;
+  /** How many of them still leave before it is silent. */
+  answers: number = Number.POSITIVE_INFINITY;
   readonly #broker: Broker;
   readonly #waiting = new Set<() => void>();
 
@@ -22,8 +24,11 @@ export class Receiver {
     const open = new Set<number>();
     const broker = await startBroker({
       intercept: (direction, packet) => {
-        if (direction === 'out')
-          return receiver.silent && /^pub(ack|rec|comp)$/.test(packet.type) ? 'discard' : undefined;
+        if (direction === 'out') {
+          if (!/^pub(ack|rec|comp)$/.test(packet.type)) return undefined;
+          receiver.answers -= 1;
+          return receiver.silent || receiver.answers < 0 ? 'discard' : undefined;
+        }
         if (packet.type === 'pubrel') open.delete(packet.packetIdentifier);
         if (packet.type !== 'publish') return undefined;
         const { packetIdentifier, qos, payload } = packet;
@@ -40,6 +45,11 @@ export class Receiver {
 
   get url(): string {
     return this.#broker.url;
+  }
+
+  /** To who has subscribed, at QoS 2. */
+  publish(topic: string, payload: string): void {
+    this.#broker.publish(topic, payload, { qos: 2 });
   }
 
   /** Resolves when that many different messages have arrived. */

@@ -2,7 +2,7 @@
 // The smoke suite on every runtime the client promises, each from its npm package, on the built packages: what is published
 // is what runs. docs/runtimes.md has the table of what a runtime cannot do.
 import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
@@ -10,20 +10,13 @@ import { join } from 'node:path';
 import { scramMethod, startBroker } from '@mqttv5/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createAuthority } from '@mqttv5/support/certificates';
+import { assertBuilt, conformance, runtimes } from './commands.ts';
 import { CUT_TOPIC, USER } from './smoke.ts';
 
-const conformance = join(import.meta.dirname, '..', '..');
 const program = join(import.meta.dirname, 'main.ts');
-const built = join(conformance, '..', 'packages', 'core', 'dist', 'index.js');
 
-const runtimes: readonly (readonly [name: string, command: readonly string[]])[] = [
-  ['Node 22', [join(conformance, 'node_modules', 'node-22', 'bin', 'node')]],
-  ['Node 24', [process.execPath]],
-  ['Node 26', [join(conformance, 'node_modules', 'node-26', 'bin', 'node')]],
-  ['Bun', [join(conformance, 'node_modules', '.bin', 'bun')]],
-  // What a client needs: the network, and the environment for SMOKE_CA.
-  ['Deno', [join(conformance, 'node_modules', '.bin', 'deno'), 'run', '--allow-all']],
-];
+// What a client needs: the network, and the environment for SMOKE_CA.
+const each = runtimes(['--allow-all']);
 
 describe('the smoke suite', { timeout: 40_000 }, () => {
   const opened: (() => Promise<unknown>)[] = [];
@@ -31,7 +24,7 @@ describe('the smoke suite', { timeout: 40_000 }, () => {
   let ca = '';
 
   beforeAll(async () => {
-    if (!existsSync(built)) throw new Error('the packages are not built: npm run build');
+    assertBuilt();
     const authority = await createAuthority();
     ca = authority.ca;
     const forSmoke: Parameters<typeof startBroker>[0] = {
@@ -58,26 +51,21 @@ describe('the smoke suite', { timeout: 40_000 }, () => {
     for (const close of opened.toReversed()) await close();
   });
 
-  test.each(runtimes)('%s: TCP, WebSocket, TLS and a Unix socket', async (_, command) => {
+  test.each(each)('%s: TCP, WebSocket, TLS and a Unix socket', async (_, command) => {
     expect(await run([...command, program, ...urls], { SMOKE_CA: ca })).toEqual({
       code: 0,
       output: 'OK tcp\nOK ws\nOK tls\nOK unix\n',
     });
   });
 
-  test.each(runtimes)(
-    '%s: refuses a certificate of an unknown authority, and one for another host',
-    async (_, command) => {
-      const tls = urls.find((each) => each.startsWith('tls=')) ?? '';
-      const refused = { code: 1, output: 'FAILED tls DIAL_FAILED\n' };
-      expect(
-        await run([...command, program, tls], { SMOKE_CA: (await createAuthority('another authority')).ca }),
-      ).toEqual(refused);
-      expect(await run([...command, program, tls.replace('localhost', '127.0.0.1')], { SMOKE_CA: ca })).toEqual(
-        refused,
-      );
-    },
-  );
+  test.each(each)('%s: refuses a certificate of an unknown authority, and one for another host', async (_, command) => {
+    const tls = urls.find((url) => url.startsWith('tls=')) ?? '';
+    const refused = { code: 1, output: 'FAILED tls DIAL_FAILED\n' };
+    expect(
+      await run([...command, program, tls], { SMOKE_CA: (await createAuthority('another authority')).ca }),
+    ).toEqual(refused);
+    expect(await run([...command, program, tls.replace('localhost', '127.0.0.1')], { SMOKE_CA: ca })).toEqual(refused);
+  });
 });
 
 /** A Unix socket that leads to a port. */
