@@ -22,6 +22,7 @@ const EXPLANATIONS: ReadonlyMap<string, string> = new Map([
     'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED',
     'the broker asks for a client certificate; give `tls.cert` and `tls.key`',
   ],
+  ['ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL', 'the broker accepts none of `tls.alpnProtocols`'],
   ['ERR_SSL_TLSV1_ALERT_UNKNOWN_CA', 'the broker does not know the issuer of the client certificate'],
 ]);
 
@@ -41,6 +42,16 @@ function explained(error: unknown): string {
   const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
   // OpenSSL ends some of its messages with a new line.
   const said = (error instanceof Error ? error.message : String(error)).trim();
-  const explanation = typeof code === 'string' ? EXPLANATIONS.get(code) : undefined;
+  const explanation =
+    EXPLANATIONS.get(openSslCode(said)) ?? (typeof code === 'string' ? EXPLANATIONS.get(code) : undefined);
   return explanation === undefined ? said : `${explanation} (${said})`;
+}
+
+/**
+ * The code that Node would give this reason of OpenSSL. `http` writes its request while TLS is still shaking hands, so an alert of
+ * the broker fails that write, with EPROTO for a code.
+ */
+function openSslCode(said: string): string {
+  const [, reason = ''] = /SSL routines:[^:]*:([^:]+):/.exec(said) ?? [];
+  return `ERR_SSL_${reason.toUpperCase().replaceAll(' ', '_')}`;
 }

@@ -20,7 +20,11 @@ const MAXIMUM_FRAME_BYTES = 268_435_460;
 const CLOSE_TIMEOUT_MS = 1_000;
 
 /** With what its declarations do not have yet. */
-type SocketOptions = ClientOptions & { readonly closeTimeout: number; readonly secureContext?: SecureContext };
+type SocketOptions = ClientOptions & {
+  readonly closeTimeout: number;
+  readonly secureContext?: SecureContext;
+  readonly ALPNProtocols?: readonly string[];
+};
 
 /**
  * A dial for `ws:` and `wss:` brokers: `connect('wss://broker.example/mqtt', { dial: webSocketDial() })`.
@@ -28,8 +32,8 @@ type SocketOptions = ClientOptions & { readonly closeTimeout: number; readonly s
  * TLS options come from the client's option `tls`; certificates are verified with the system's roots by default. The
  * subprotocol `mqtt` is required, compression of messages is off, and `overflow: "pause"` is real back-pressure.
  *
- * @throws MqttError `INVALID_OPTION`; from the dial itself `INVALID_BROKER_URL` for another scheme, `INVALID_OPTION` for headers and
- * TLS material that cannot be used, and `DIAL_FAILED`
+ * @throws MqttError `INVALID_OPTION`; from the dial itself `INVALID_BROKER_URL` for another scheme, `INVALID_OPTION` for headers,
+ * TLS material and `alpnProtocols` that cannot be used, and `DIAL_FAILED`
  * @see MQTT v5.0 §6
  */
 export function webSocketDial(options: WebSocketDialOptions = {}): Dial {
@@ -84,11 +88,11 @@ function socketOptions(
   headers: Readonly<Record<string, string>> | undefined,
   tls: TlsOptions | undefined,
 ): SocketOptions {
+  const { alpnProtocols, ...rest } = tls ?? {};
+  const ALPNProtocols = checkProtocols(alpnProtocols);
   // Only what was given: an explicit undefined would replace a default of node:tls.
-  // ALPN is not passed on: a WebSocket handshake is HTTP/1.1.
-  const { alpnProtocols: _alpn, ...rest } = tls ?? {};
   const given = Object.fromEntries(
-    Object.entries({ ...rest, agent, headers }).filter(([, value]) => value !== undefined),
+    Object.entries({ ...rest, ALPNProtocols, agent, headers }).filter(([, value]) => value !== undefined),
   );
   return {
     // Not left to Node, where an environment variable can turn verification off for the whole process.
@@ -100,6 +104,18 @@ function socketOptions(
     followRedirects: false,
     closeTimeout: CLOSE_TIMEOUT_MS,
   };
+}
+
+/** A broker that selects one of these waits for an upgrade (RFC 8441, RFC 9220) that `ws` does not know. */
+const NOT_SPOKEN: ReadonlySet<string> = new Set(['h2', 'h3']);
+
+function checkProtocols(alpnProtocols: readonly string[] | undefined): string[] | undefined {
+  const wrong = alpnProtocols?.find((name) => NOT_SPOKEN.has(name));
+  if (wrong === undefined) return alpnProtocols && [...alpnProtocols];
+  throw new MqttError(
+    'INVALID_OPTION',
+    `\`tls.alpnProtocols\` must not offer "${wrong}": this WebSocket is opened over HTTP/1.1 ("http/1.1")`,
+  );
 }
 
 /** Read here: where `ws` does, a certificate that nobody can read looks like a network that fails. */

@@ -297,7 +297,7 @@ export interface TlsOptions {
   passphrase?: string | undefined;
   /** The name the broker's certificate has to carry. @defaultValue the host of the broker's URL */
   servername?: string | undefined;
-  /** Application protocols to offer, such as `["mqtt"]`. @defaultValue none */
+  /** Application protocols to offer, such as `["mqtt"]`, or `["http/1.1"]` for `wss:`. @defaultValue none */
   alpnProtocols?: readonly string[] | undefined;
   /** @defaultValue the runtime's, TLSv1.2 in Node */
   minVersion?: 'TLSv1.2' | 'TLSv1.3' | undefined;
