@@ -281,8 +281,8 @@ export class ClientGroup implements PubSub<readonly GroupPublishResult[], GroupM
     const over = new AbortController();
     const forget = onAbort(signal, (reason) => over.abort(reason));
     await this.#onEach(async (member) => {
-      // One after the other means that the rest is not begun once one has failed.
-      if (failures.length > 0 && this.#options.sequentialLifecycle) return;
+      // One after the other, the rest is not begun once one has failed; at once, all have begun before one can fail.
+      if (failures.length > 0) return;
       try {
         this.#assertOpen();
         done.push({ value: await act(member, over.signal), member });
