@@ -72,7 +72,7 @@ export class ClientParts {
       this.pool?.follow(broker, clientId);
     } catch (error) {
       // The connection is there and stays: what the pool cannot send goes over it.
-      this.report('mqtt: publisherPool', error);
+      this.events.report('mqtt: publisherPool', error);
     }
   }
 
@@ -114,13 +114,6 @@ export class ClientParts {
     return this.registry.brokerWait(operation);
   }
 
-  /** Tells of a failure that nobody waits for and that is no event: none is silent. */
-  report(message: string, error: unknown): void {
-    const { logger } = this.options;
-    if (logger) logger.error(message, { error });
-    else this.environment.reportUnheard(message, error);
-  }
-
   stats(): ClientStats {
     if (!this.options.stats) return new Counters().snapshot();
     const engine = this.host.engine;
@@ -142,7 +135,7 @@ export class ClientParts {
       options: { ...options },
       makeMember: (own, counters) => makeMember(own, { ...this.environment, counters }),
       settled: (event) => this.events.emit('publishSettled', event),
-      gaveUp: (error) => this.report('mqtt: publisherPool', error),
+      gaveUp: (error) => this.events.report('mqtt: publisherPool', error),
     });
   }
 }

@@ -23,12 +23,16 @@ import { checkFunction, invalidOption } from './options/check.ts';
 import { checkHandler, normalizeFilters, resolveSubscribeOptions } from './options/subscribe-options.ts';
 import { resolveWaitOptions } from './options/wait-options.ts';
 import { Requests, respond } from './request-response.ts';
+import type { EventHub } from './supervisor/event-hub.ts';
 import type { Producers } from './supervisor/producers.ts';
 import { type Environment, systemEnvironment } from './supervisor/environment.ts';
 import { orAborted } from './abort.ts';
 
 /** The way of a publisher queue into a client. Named in docs/architecture.md, not exported from the package. @internal */
-export let producersOf: (client: Client) => Pick<Producers, 'claim' | 'clock' | 'open' | 'report'>;
+export let producersOf: (client: Client) => {
+  readonly producers: Pick<Producers, 'claim' | 'clock' | 'open'>;
+  readonly events: Pick<EventHub, 'report'>;
+};
 
 /** Every event there is: a misspelt name must not be a listener that never hears anything. */
 const EVENTS: Readonly<Record<keyof ClientEvents, true>> = {
@@ -71,7 +75,7 @@ export class Client implements PubSub, AsyncDisposable {
   #requests: Requests | undefined;
 
   static {
-    producersOf = (client) => client.#parts.producers;
+    producersOf = (client) => client.#parts;
   }
 
   /**

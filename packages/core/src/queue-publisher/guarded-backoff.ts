@@ -25,7 +25,7 @@ export function guardedBackoff(backoff: Backoff, report: Report): Backoff {
       return failed('thrown', error);
     }
     try {
-      return checkDuration(delayMs, 'the delay that retryBackoff gives', 0);
+      return checkDuration(delayMs, 'the delay of retryBackoff', 0);
     } catch (error) {
       return failed('given', error);
     }

@@ -54,7 +54,7 @@ export class QueuePublisher implements AsyncDisposable {
    * already
    */
   constructor(client: Client, queue: PublisherQueue, options?: QueueOptions) {
-    const report: Report = (message, error) => producersOf(client).report(message, error);
+    const report: Report = (message, error) => producersOf(client).events.report(message, error);
     this.#options = resolveQueueOptions(options, report);
     checkMethods(queue, 'queue', ['enqueue', 'peek', 'markDead', 'remove', 'close']);
     if (typeof queue.id !== 'string' || queue.id === '') throw invalidOption('queue has no id');
@@ -209,9 +209,9 @@ export class QueuePublisher implements AsyncDisposable {
 }
 
 function sessionOf(client: Client, queueId: string, report: Report): DrainSession {
-  let producers: ReturnType<typeof producersOf>;
+  let producers: ReturnType<typeof producersOf>['producers'];
   try {
-    producers = producersOf(client);
+    ({ producers } = producersOf(client));
   } catch (cause) {
     throw invalidOption('client must be a Client', cause);
   }

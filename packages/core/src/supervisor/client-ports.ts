@@ -39,7 +39,6 @@ export interface Reached {
   readonly publishing: Publishing;
   readonly supervisor: Supervisor;
   readonly producers: Producers;
-  report(message: string, error: unknown): void;
 }
 
 export class ClientPorts implements SessionListener, PublishingContext, ProducersContext, SubscriptionPort {
@@ -133,10 +132,6 @@ export class ClientPorts implements SessionListener, PublishingContext, Producer
 
   publish(ref: ProducerRef, topic: string, payload: Uint8Array, options: PublishOptions): void {
     this.#parts.publishing.publishRef(ref, topic, payload, options);
-  }
-
-  report(message: string, error: unknown): void {
-    this.#parts.report(message, error);
   }
 
   // For subscriptions

@@ -26,7 +26,6 @@ export interface ConnectorParts {
   readonly counters: Counters;
   readonly events: EventHub;
   readonly host: SessionHost;
-  report(message: string, error: unknown): void;
 }
 
 export interface ConnectionTaker {
@@ -44,7 +43,7 @@ export class Connector {
     this.#parts = parts;
     this.#taker = taker;
     this.#brokers = new BrokerList(parts.options.brokers);
-    this.#schedule = new RetrySchedule(parts.options, (message, error) => parts.report(message, error));
+    this.#schedule = new RetrySchedule(parts.options, parts.events);
   }
 
   setBrokers(brokers: readonly BrokerAddress[]): void {
@@ -110,7 +109,7 @@ export class Connector {
     try {
       followed = followRedirect(this.#brokers, info, from, this.#parts.options.followServerRedirects);
     } catch (error) {
-      this.#parts.report('mqtt: followServerRedirects failed', error);
+      this.#parts.events.report('mqtt: followServerRedirects failed', error);
     }
     this.#parts.events.emit('serverRedirect', { ...info, followed });
   }

@@ -67,6 +67,12 @@ export class EventHub {
     this.#deliver(event, payload);
   }
 
+  /** Tells of a failure that nobody waits for and that is no event: none is silent. */
+  report(message: string, error: unknown): void {
+    if (this.#logger) this.#logger.error(message, { error });
+    else this.#reportUnheard(message, error);
+  }
+
   #drain(): void {
     // Events emitted by listeners join this run, behind what is queued: order is kept.
     const queue = this.#queue ?? [];
@@ -95,9 +101,7 @@ export class EventHub {
   }
 
   #reportThrow(event: EventName, error: unknown): void {
-    const message = `A listener of "${event}" failed`;
-    if (this.#logger) this.#logger.error(message, { error });
-    else this.#reportUnheard(message, error);
+    this.report(`A listener of "${event}" failed`, error);
   }
 
   #reportFailure(event: EventName, payload: unknown): void {

@@ -38,7 +38,6 @@ export interface ProducersContext {
   readonly clock: Clock;
   open(): SessionEngine | Promise<SessionEngine>;
   publish(ref: ProducerRef, topic: string, payload: Uint8Array, options: PublishOptions): void;
-  report(message: string, error: unknown): void;
 }
 
 export class Producers {
@@ -57,11 +56,6 @@ export class Producers {
   /** Reads the session store when that has not been done: what is under way may not be evicted from a queue. */
   async open(): Promise<void> {
     await this.#context.open();
-  }
-
-  /** A failure of a producer that nobody waits for: it is said where those of the client are. */
-  report(message: string, error: unknown): void {
-    this.#context.report(message, error);
   }
 
   /** @throws MqttError `INVALID_OPTION` when the queue has a producer on this client already */

@@ -16,7 +16,7 @@ function schedule(settings: Partial<RetrySettings> = {}, report: Report = () => 
       shouldReconnect: () => true,
       ...settings,
     },
-    report,
+    { report },
   );
 }
 

@@ -3,11 +3,11 @@
 // When the next attempt is due, and whether there is one. The count starts over only after a connection has outlived the delay
 // before it: a broker that accepts and then drops must not be called in a tight loop.
 
-import type { Report } from '../api/logger.ts';
 import type { Backoff } from '../api/options.ts';
 import type { AnyMqttError } from '../errors.ts';
 import { checkDuration } from '../options/check.ts';
 import type { ShouldReconnect } from '../options/client-options.ts';
+import type { EventHub } from './event-hub.ts';
 
 /** Attempt number that stands for "as late as this backoff ever gets": doubling from a millisecond passes any cap by then. */
 const LATE_ATTEMPT = 64;
@@ -32,14 +32,14 @@ export interface RetrySettings {
 export class RetrySchedule {
   readonly #settings: RetrySettings;
   /** Hears what the application's functions do wrong. */
-  readonly #report: Report;
+  readonly #events: Pick<EventHub, 'report'>;
   #attempts = 0;
   #delayMs = 0;
   #connectedAt = 0;
 
-  constructor(settings: RetrySettings, report: Report) {
+  constructor(settings: RetrySettings, events: Pick<EventHub, 'report'>) {
     this.#settings = settings;
-    this.#report = report;
+    this.#events = events;
   }
 
   /** Number of the attempt that `next` has announced. */
@@ -70,7 +70,7 @@ export class RetrySchedule {
     try {
       return shouldReconnect({ error, reasonCode, attempt: this.#attempts + 1 });
     } catch (failure) {
-      this.#report('mqtt: shouldReconnect failed', failure);
+      this.#events.report('mqtt: shouldReconnect failed', failure);
       return false;
     }
   }
@@ -86,9 +86,9 @@ export class RetrySchedule {
     const { reconnect } = this.#settings;
     if (reconnect === false) return 0;
     try {
-      return checkDuration(reconnect(attempt), 'the delay that reconnect gives', 0);
+      return checkDuration(reconnect(attempt), 'the delay of reconnect', 0);
     } catch (error) {
-      this.#report('mqtt: reconnect failed', error);
+      this.#events.report('mqtt: reconnect failed', error);
       return FALLBACK_DELAY_MS;
     }
   }
