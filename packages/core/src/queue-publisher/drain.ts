@@ -23,6 +23,7 @@ import { EntryStarter } from './entry-starter.ts';
 import { leavesItToTheSession } from './permanence.ts';
 import { Persistence } from './persistence.ts';
 import type { ResolvedQueueOptions } from './queue-options.ts';
+import { QueueTrouble } from './queue-trouble.ts';
 import { Retries } from './retries.ts';
 import { UnderWay } from './under-way.ts';
 
@@ -53,7 +54,7 @@ export class Drain implements Producer {
     this.#options = options;
     this.#session = session;
     this.#claim = session.claim(this);
-    this.#persistence = new Persistence(queue, session.clock, options.retryBackoff);
+    this.#persistence = new Persistence(queue, session.clock, options.retryBackoff, new QueueTrouble(session.report));
     this.#retries = new Retries(session.clock, options.retryBackoff, () => this.wake());
     const { onDeadLetter } = options;
     const unheard = onDeadLetter === undefined ? session.report : undefined;
@@ -70,6 +71,8 @@ export class Drain implements Producer {
       claim: this.#claim,
       retries: this.#retries,
       underWay: this.#underWay,
+      // Of its own: what can be read may still not be changed, and the other way round.
+      trouble: new QueueTrouble(session.report),
       endings: {
         isUnderWay: (sequence) => this.#isUnderWay(sequence),
         bury: (sequence, error, marked) => this.#bury(sequence, error, marked),

@@ -12,6 +12,7 @@ import type { AnyMqttError } from '../errors.ts';
 import type { ProducerClaim } from '../supervisor/producers.ts';
 import { isBusy } from './permanence.ts';
 import type { ResolvedQueueOptions } from './queue-options.ts';
+import type { QueueTrouble } from './queue-trouble.ts';
 import type { Retries } from './retries.ts';
 import type { UnderWay } from './under-way.ts';
 
@@ -25,6 +26,7 @@ export interface StarterParts {
   readonly retries: Retries;
   readonly underWay: UnderWay;
   readonly endings: Endings;
+  readonly trouble: QueueTrouble;
 }
 
 /** What becomes of entries that do not start. */
@@ -47,6 +49,7 @@ export class EntryStarter {
   readonly #retries: Retries;
   readonly #underWay: UnderWay;
   readonly #endings: Endings;
+  readonly #trouble: QueueTrouble;
   /** Read from the queue and not claimed, oldest first: one look at the queue for a window of messages. */
   #ahead: QueueEntry[] = [];
   /** Claimed and about to start. */
@@ -69,6 +72,7 @@ export class EntryStarter {
     this.#retries = parts.retries;
     this.#underWay = parts.underWay;
     this.#endings = parts.endings;
+    this.#trouble = parts.trouble;
   }
 
   /** Entries in hand that have not been started. */
@@ -121,8 +125,7 @@ export class EntryStarter {
         while (this.#mayStart && (await this.#makeReady())) this.#startReady();
       }
     } catch (error) {
-      // It may be the queue's disk. A queue that was closed does not come back.
-      if (!isMqttError(error) || error.code !== 'QUEUE_CLOSED') this.#lookAgainLater();
+      if (this.#trouble.passes(error)) this.#lookAgainLater();
     } finally {
       this.#filling = false;
     }
@@ -192,6 +195,7 @@ export class EntryStarter {
     this.#exhausted = true;
     try {
       const found = await this.#queue.peek(this.#cursor, this.#options.window);
+      this.#trouble.over();
       if (found.length > 0) this.#exhausted = false;
       return found;
     } catch (error) {

@@ -4,19 +4,21 @@ import type { Backoff } from '../api/options.ts';
 import type { PublisherQueue, QueueEntry } from '../api/queue.ts';
 import { sleep } from '../abort.ts';
 import type { Clock } from '../clock.ts';
-import { isMqttError } from '../errors.ts';
+import type { QueueTrouble } from './queue-trouble.ts';
 
 /** Changes in the queue that have to happen in the end: tried again, with backoff, until they do or the publisher closes. */
 export class Persistence {
   readonly #queue: PublisherQueue;
   readonly #clock: Clock;
   readonly #backoff: Backoff;
+  readonly #trouble: QueueTrouble;
   readonly #stop = new AbortController();
 
-  constructor(queue: PublisherQueue, clock: Clock, backoff: Backoff) {
+  constructor(queue: PublisherQueue, clock: Clock, backoff: Backoff, trouble: QueueTrouble) {
     this.#queue = queue;
     this.#clock = clock;
     this.#backoff = backoff;
+    this.#trouble = trouble;
   }
 
   /** The publisher closes: what fails is left as it is, for the next one. */
@@ -47,10 +49,10 @@ export class Persistence {
     for (let attempt = 1; ; attempt++) {
       try {
         await operation();
+        this.#trouble.over();
         return true;
       } catch (error) {
-        if (isMqttError(error) && error.code === 'QUEUE_CLOSED') return false;
-        if (!(await this.pause(attempt))) return false;
+        if (!this.#trouble.passes(error) || !(await this.pause(attempt))) return false;
       }
     }
   }
