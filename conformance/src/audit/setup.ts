@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What the audits share, which take the design documents sentence by sentence and look at the whole client: what was
-// sent, and answering it.
+// sent, answering it, and what promises were rejected with.
 
 import type { ScriptedConnection } from '@mqttv5/testing';
 import type { SubscribePacket } from '@mqttv5/wire';
@@ -13,6 +13,13 @@ export async function grant(connection: ScriptedConnection, ...codes: number[]):
   connection.send({ type: 'suback', packetIdentifier: packet.packetIdentifier, reasonCodes });
   return packet;
 }
+
+/** What a promise was rejected with. */
+export const error = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
 
 export const types = (connection: ScriptedConnection): string[] => connection.received.map(({ type }) => type);
 
