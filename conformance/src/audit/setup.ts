@@ -3,6 +3,7 @@
 // What the audits share, which take the design documents sentence by sentence and look at the whole client: what was
 // sent, answering it, and what promises were rejected with.
 
+import type { Logger } from '@mqttv5/core';
 import type { ScriptedConnection } from '@mqttv5/testing';
 import type { SubscribePacket } from '@mqttv5/wire';
 
@@ -24,3 +25,5 @@ export const error = (promise: Promise<unknown>): Promise<unknown> =>
 export const types = (connection: ScriptedConnection): string[] => connection.received.map(({ type }) => type);
 
 export function ignore(): void {}
+
+export const logger: Logger = { debug: ignore, info: ignore, warn: ignore, error: ignore };

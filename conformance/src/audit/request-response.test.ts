@@ -1,31 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// api.md, "Typed, request/response, topics" and "Several brokers", sentence by sentence, over whole clients.
+// api.md, "Typed, request/response, topics", sentence by sentence, over whole clients: request() and respond().
 
-import {
-  Client,
-  ClientGroup,
-  type Codec,
-  MqttError,
-  ReasonCode,
-  reasonCodeName,
-  topicTemplate,
-  Typed,
-} from '@mqttv5/core';
-import { ScriptedBroker, startBroker } from '@mqttv5/testing';
+import { Client } from '@mqttv5/core';
+import { startBroker } from '@mqttv5/testing';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { connected, next, record, turn } from '../lifecycle/setup.ts';
-
-const error = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
+import { error, ignore, logger } from './setup.ts';
 
 const encoder = new TextEncoder();
-
-function ignore(): void {}
-const logger = { debug: ignore, info: ignore, warn: ignore, error: ignore };
 
 async function overBroker(count = 2) {
   const broker = await startBroker();
@@ -39,18 +22,6 @@ async function overBroker(count = 2) {
   if (one === undefined || two === undefined) throw new Error('two clients');
   return { broker, one, two };
 }
-
-/** One number as text; anything else is refused. */
-const numbers: Codec<number> = {
-  contentType: 'text/number',
-  payloadFormatIndicator: 1,
-  encode: (value) => encoder.encode(String(value)),
-  decode: (_payload, message) => {
-    const value = Number(message.text());
-    if (Number.isNaN(value)) throw new TypeError('not a number');
-    return value;
-  },
-};
 
 describe('request and respond', () => {
   test("a reply goes out at the request's QoS unless the body says otherwise; undefined says nothing", async () => {
@@ -275,206 +246,4 @@ describe('request and respond', () => {
     await two.publish('outer', '', { qos: 1 });
     expect(await done.promise).toBe('deep');
   });
-});
-
-describe('Typed', () => {
-  test('a payload the codec rejects is refused with 0x99, reported, and never ends the stream, in every shape', async () => {
-    const { client, connection } = await connected();
-    const typed = new Typed(client, numbers);
-    const rejected: string[] = [];
-    const onDecodeError = (_: unknown, message: { topic: string; acknowledged: boolean }): void => {
-      rejected.push(`${message.topic} ${message.acknowledged}`);
-    };
-    const got: number[] = [];
-    const opening = Promise.all([
-      typed.subscribe('stream', { qos: 1, onDecodeError }),
-      typed.subscribeCallback('callback', ({ value }) => got.push(value), { qos: 1, onDecodeError }),
-    ]);
-    for (let i = 0; i < 2; i++) {
-      const { packetIdentifier } = await connection.expect('subscribe');
-      connection.send({ type: 'suback', packetIdentifier, reasonCodes: [1] });
-    }
-    const [stream] = await opening;
-    let id = 0;
-    const send = (topicName: string, text: string): void =>
-      connection.send({
-        type: 'publish',
-        topicName,
-        payload: encoder.encode(text),
-        qos: 1,
-        retain: false,
-        dup: false,
-        packetIdentifier: ++id,
-      });
-    send('callback', 'x');
-    expect(await connection.expect('puback')).toMatchObject({ packetIdentifier: 1, reasonCode: 0x99 });
-    send('callback', '5');
-    expect(await connection.expect('puback')).toMatchObject({ packetIdentifier: 2, reasonCode: 0 });
-    expect(got).toEqual([5]);
-    send('stream', 'y');
-    send('stream', '6');
-    const loop = stream[Symbol.asyncIterator]();
-    expect((await loop.next()).value?.value).toBe(6);
-    expect(await connection.expect('puback')).toMatchObject({ packetIdentifier: 3, reasonCode: 0x99 });
-    await loop.return?.();
-    expect(stream.size).toBe(1);
-    const again = await stream.receive();
-    expect(again?.value).toBe(6);
-    expect(again?.detach()).toBe(again);
-    expect(rejected).toEqual(['callback false', 'stream false']);
-  });
-
-  test('the codec sets content type and payload format, unless the call has its own', async () => {
-    const { client, connection } = await connected();
-    const typed = new Typed(client, numbers);
-    await typed.publish('a', 1);
-    await typed.publish('a', 2, { contentType: 'own', payloadFormatIndicator: undefined });
-    expect((await connection.expect('publish')).properties).toEqual({
-      contentType: 'text/number',
-      payloadFormatIndicator: 1,
-    });
-    expect((await connection.expect('publish')).properties).toEqual({ contentType: 'own', payloadFormatIndicator: 1 });
-    const broken = new Typed(client, {
-      ...numbers,
-      encode: () => {
-        throw new RangeError('no');
-      },
-    });
-    expect(await error(broken.publish('a', 1))).toBeInstanceOf(RangeError);
-  });
-});
-
-describe('topicTemplate', () => {
-  test('.filter, .format, .match; usable wherever a filter is', async () => {
-    const template = topicTemplate('sensors/{device}/{metric}');
-    expect(template.filter).toBe('sensors/+/+');
-    expect(template.pattern).toBe('sensors/{device}/{metric}');
-    expect(template.format({ device: 7, metric: 'x' })).toBe('sensors/7/x');
-    expect(template.match('sensors/7/x')).toEqual({ device: '7', metric: 'x' });
-    for (const none of ['sensors/7', 'sensors/7/x/y', 'other/7/x', 'sensors//#'])
-      expect(template.match(none)).toBeUndefined();
-    for (const wrong of ['a/b', '+', '#', '', '\0']) {
-      expect(() => template.format({ device: wrong, metric: 'x' })).toThrow(
-        expect.objectContaining({ code: 'INVALID_TOPIC' }),
-      );
-    }
-    const { client, connection } = await connected();
-    client.declare([template, { ...template, filter: 'sensors/own', qos: 1 }], { qos: 2 });
-    const { filters } = await connection.expect('subscribe');
-    expect(filters.map(({ topicFilter, qos }) => [topicFilter, qos])).toEqual([
-      ['sensors/+/+', 2],
-      ['sensors/own', 1],
-    ]);
-  });
-
-  test('wildcards in the pattern are compile errors, and refused at run time', () => {
-    // @ts-expect-error -- a wildcard
-    expect(() => topicTemplate('a/+/b')).toThrow(MqttError);
-    // @ts-expect-error -- a wildcard
-    expect(() => topicTemplate('a/#')).toThrow(MqttError);
-    // @ts-expect-error -- a parameter without a name
-    expect(() => topicTemplate('a/{}')).toThrow(MqttError);
-    // @ts-expect-error -- a parameter is missing
-    expect(() => topicTemplate('a/{b}').format({})).toThrow(MqttError);
-  });
-});
-
-describe('ClientGroup', () => {
-  async function group(count: number, options: ConstructorParameters<typeof ClientGroup>[1] = {}) {
-    const brokers = Array.from({ length: count }, () => ScriptedBroker.inMemory());
-    const made = new ClientGroup(
-      brokers.map(({ dial }) => ({
-        brokers: 'mqtt://x',
-        options: { dial, reconnect: false, logger, disconnectTimeoutMs: 50, keepAlive: undefined },
-      })),
-      { ...options, shared: { keepAlive: 77, ...options.shared } },
-    );
-    onTestFinished(async () => {
-      await made.disconnect();
-      await Promise.all(brokers.map((broker) => broker.close()));
-    });
-    const connecting = made.connect();
-    const connections = await Promise.all(brokers.map((broker) => broker.accept()));
-    const connects = await Promise.all(connections.map((connection) => connection.handshake()));
-    await connecting;
-    return { group: made, connections, connects };
-  }
-
-  test('member options apply after `shared` and win; undefined means absent; names default to member-1 …', async () => {
-    const { group: made, connects } = await group(2);
-    expect(connects.map(({ keepAlive }) => keepAlive)).toEqual([77, 77]);
-    expect(made.members.map(({ name }) => name)).toEqual(['member-1', 'member-2']);
-    expect(made.member('member-2')).toBe(made.members[1]?.client);
-    const member = { brokers: 'mqtt://x' };
-    expect(
-      () =>
-        new ClientGroup([
-          { ...member, name: 'a' },
-          { ...member, name: 'a' },
-        ]),
-    ).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }));
-    expect(() => new ClientGroup([])).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }));
-    expect(() => new ClientGroup([member], { success: { quorum: 2 } })).toThrow(
-      expect.objectContaining({ code: 'INVALID_OPTION' }),
-    );
-  });
-
-  test('round robin sends once and moves on only when the chosen member could not send it at all', async () => {
-    const { group: made, connections } = await group(2, { publishPolicy: 'roundRobin' });
-    const [one, two] = connections;
-    if (one === undefined || two === undefined) throw new Error('two connections');
-    const first = error(made.publish('a', '1', { qos: 1 }));
-    const packet = await one.expect('publish');
-    one.send({ type: 'puback', packetIdentifier: packet.packetIdentifier, reasonCode: 0x97 });
-    const reason = await first;
-    expect(reason).toMatchObject({
-      code: 'GROUP_FAILED',
-      results: [{ member: 'member-1', error: { code: 'PUBLISH_REFUSED' } }],
-    });
-    expect(two.received).toHaveLength(1);
-    const lost = made.member('member-2');
-    two.drop();
-    if (lost !== undefined) await next(lost, 'close');
-    const moved = made.publish('a', '2', { qos: 1 });
-    const second = await one.expect('publish');
-    one.send({ type: 'puback', packetIdentifier: second.packetIdentifier, reasonCode: 0 });
-    expect(await moved).toMatchObject([{ member: 'member-1', result: { reasonCode: 0 } }]);
-  });
-
-  test('broadcast: GroupError when fewer succeed than `success` asks for, with every result', async () => {
-    const { group: made, connections } = await group(2, { success: 'any' });
-    const answer = async (codes: readonly number[]): Promise<void> => {
-      for (const [i, connection] of connections.entries()) {
-        const { packetIdentifier } = await connection.expect('publish');
-        connection.send({ type: 'puback', packetIdentifier, reasonCode: codes[i] ?? 0 });
-      }
-    };
-    const fine = made.publish('a', '', { qos: 1 });
-    await answer([0, 0x87]);
-    expect(await fine).toMatchObject([
-      { member: 'member-1', result: {} },
-      { member: 'member-2', error: {} },
-    ]);
-    const bad = error(made.publish('a', '', { qos: 1 }));
-    await answer([0x97, 0x87]);
-    expect(await bad).toMatchObject({
-      code: 'GROUP_FAILED',
-      results: [{ error: { reasonCode: 0x97 } }, { error: { reasonCode: 0x87 } }],
-    });
-  });
-
-  test('a group is used once', async () => {
-    const { group: made } = await group(1);
-    await made.disconnect();
-    expect(await error(made.connect())).toMatchObject({ code: 'CLOSED' });
-    expect(await error(made.publish('a', ''))).toMatchObject({ code: 'CLOSED' });
-  });
-});
-
-test('reason codes have the names of the standard, by packet where they differ', () => {
-  expect(Object.keys(ReasonCode)).toHaveLength(45);
-  expect(reasonCodeName(0, 'suback')).toBe('Granted QoS 0');
-  expect(reasonCodeName(0, 'disconnect')).toBe('Normal disconnection');
-  expect(reasonCodeName(0, 'puback')).toBe('Success');
-  expect(reasonCodeName(0x8e)).toBe('Session taken over');
 });
