@@ -3,17 +3,9 @@
 // reliability.md: write order, topic aliases, head of line, "pause" and re-authentication, over the whole client.
 
 import { type Authenticator } from '@mqttv5/core';
-import { type ScriptedConnection } from '@mqttv5/testing';
 import { describe, expect, test } from 'vitest';
 import { connected, next, record, stateOf, turn } from '../lifecycle/setup.ts';
-
-const error = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-
-const types = (connection: ScriptedConnection): string[] => connection.received.map(({ type }) => type);
+import { error, grant, types } from './setup.ts';
 
 function inbound(id: number, topicName = 'in', qos: 0 | 1 | 2 = id === 0 ? 0 : 1) {
   return {
@@ -25,12 +17,6 @@ function inbound(id: number, topicName = 'in', qos: 0 | 1 | 2 = id === 0 ? 0 : 1
     dup: false,
     packetIdentifier: id,
   } as const;
-}
-
-async function grant(connection: ScriptedConnection) {
-  const packet = await connection.expect('subscribe');
-  const reasonCodes = packet.filters.map(({ qos }) => qos);
-  connection.send({ type: 'suback', packetIdentifier: packet.packetIdentifier, reasonCodes });
 }
 
 describe('write order', () => {

@@ -13,12 +13,7 @@ import {
 import { type ScriptedConnection } from '@mqttv5/testing';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { connected, next, scripted, stateOf, turn } from '../lifecycle/setup.ts';
-
-const error = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
+import { error } from './setup.ts';
 
 const text = ({ payload }: { readonly payload: Uint8Array }): string => new TextDecoder().decode(payload);
 

@@ -3,24 +3,9 @@
 // reliability.md, "Subscriptions": what several subscriptions share, over drops, refusals and lost sessions.
 
 import { constantBackoff } from '@mqttv5/core';
-import { type ScriptedConnection } from '@mqttv5/testing';
 import { describe, expect, test } from 'vitest';
 import { connected, next, record, stateOf, turn } from '../lifecycle/setup.ts';
-
-const error = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-
-const types = (connection: ScriptedConnection): string[] => connection.received.map(({ type }) => type);
-
-async function grant(connection: ScriptedConnection, ...codes: number[]) {
-  const packet = await connection.expect('subscribe');
-  const reasonCodes = codes.length > 0 ? codes : packet.filters.map(({ qos }) => qos);
-  connection.send({ type: 'suback', packetIdentifier: packet.packetIdentifier, reasonCodes });
-  return packet;
-}
+import { error, grant, types } from './setup.ts';
 
 function inbound(id: number, topicName: string, identifiers?: readonly number[], dup = false) {
   const packet = {

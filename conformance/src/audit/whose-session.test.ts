@@ -5,12 +5,7 @@
 import { type ClientOptions, constantBackoff, MemorySessionStore } from '@mqttv5/core';
 import { describe, expect, test } from 'vitest';
 import { connected, next, record, scripted, stateOf, turn } from '../lifecycle/setup.ts';
-
-const error = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
+import { error } from './setup.ts';
 
 /** What a killed process leaves: the store as it was, with the options of the next one. */
 async function killed(
