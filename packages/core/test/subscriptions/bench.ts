@@ -251,3 +251,8 @@ function pick(options: CallbackOptions | undefined): CallbackOptions {
   const { qos, noLocal, retainAsPublished, retainHandling } = options ?? {};
   return { qos, noLocal, retainAsPublished, retainHandling };
 }
+
+/** The SUBSCRIBEs and UNSUBSCRIBEs that were asked for, in order. */
+export function asked(bench: Bench): string[] {
+  return bench.port.log.filter((entry) => /^(un)?subscribe /.test(entry));
+}
