@@ -5,6 +5,7 @@
 
 import { describe, expect, test } from 'vitest';
 import {
+  persistent,
   puback,
   pubcomp,
   publish,
@@ -17,8 +18,6 @@ import {
 } from '../../test/session/transcript.ts';
 
 const DAY_MS = 86_400_000;
-
-const persistent = () => new Transcript({ persistent: true }).connect().skip();
 
 /** The process ends, the clock is set, and the next one finds the store. */
 function restartedAfter(

@@ -164,12 +164,8 @@ export class Transcript {
     largestIdentifier?: number,
   ) {
     this.store = store;
-    const { persistent, ...all } = { ...DEFAULTS, ...settings };
-    this.engine = new SessionEngine(
-      { ...all, store: persistent ? {} : undefined },
-      this.#recorder(),
-      largestIdentifier,
-    );
+    const { persistent: stores, ...all } = { ...DEFAULTS, ...settings };
+    this.engine = new SessionEngine({ ...all, store: stores ? {} : undefined }, this.#recorder(), largestIdentifier);
   }
 
   #recorder(): SessionEffects {
@@ -336,6 +332,11 @@ export class Transcript {
 
 export function connected(settings: Partial<Settings> = {}, limits: ConnectOptions = {}): Transcript {
   return new Transcript(settings).connect(limits).skip();
+}
+
+/** Connected, with a store. */
+export function persistent(): Transcript {
+  return new Transcript({ persistent: true }).connect().skip();
 }
 
 export function subscribeRequest(...filters: readonly string[]): ControlRequest {
