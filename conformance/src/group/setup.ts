@@ -73,3 +73,6 @@ export async function texts(subscription: Subscription<GroupMessage>, count: num
   }
   return found.toSorted();
 }
+
+/** How many PUBACKs a broker has seen. */
+export const acks = (seen: readonly string[]): number => seen.filter((each) => each === 'puback').length;
