@@ -10,19 +10,18 @@ export function checkSeed(seed: number): string | undefined {
   const message = failureOf(whole);
   if (message === undefined) return undefined;
   const smallest = shrink(whole, kindOf(message) ?? '');
-  const world = new World(smallest);
-  world.trace = [];
+  const trace: string[] = [];
   try {
-    world.run();
+    new World(smallest, trace).run();
   } catch (error) {
-    world.trace.push(`✗ ${String(error)}`);
+    trace.push(`✗ ${String(error)}`);
   }
   const { steps: _steps, ...rest } = smallest;
   return [
     `seed ${seed}: ${message}`,
     `repeat with MQTTV5_SEED=${seed}; shrunk from ${whole.steps.length} to ${smallest.steps.length} steps:`,
     JSON.stringify(rest),
-    ...world.trace,
+    ...trace,
   ].join('\n');
 }
 
