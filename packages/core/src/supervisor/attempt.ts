@@ -14,14 +14,15 @@ import { type ResolvedCredentials, resolveCredentials } from '../options/credent
 import type { ConnectPlan } from '../session/effects.ts';
 import type { Counters } from '../stats.ts';
 import type { Environment } from './environment.ts';
-import { onAbort, orAborted } from '../abort.ts';
+import type { Life } from './life.ts';
+import { orAborted } from '../abort.ts';
 
 export interface AttemptRequest {
   readonly broker: BrokerAddress;
   readonly attempt: number;
   readonly plan: ConnectPlan;
-  /** Aborts with the error to report: `disconnect()`, or the signal given to `connect()`. */
-  readonly signal: AbortSignal;
+  /** Ends with the error to report: by `disconnect()`, or the signal given to `connect()`. */
+  readonly life: Life;
   readonly beforeConnect: () => void | Promise<void>;
   readonly connectWritten: () => void;
 }
@@ -42,14 +43,14 @@ export async function attemptConnect(
   counters: Counters,
   request: AttemptRequest,
 ): Promise<AttemptResult> {
-  const { broker, signal } = request;
-  const deadline = new AbortController();
-  const forget = onAbort(signal, (reason) => deadline.abort(reason));
+  const { broker, life } = request;
+  const over = life.beginAttempt();
+  const { signal } = over;
   const timer = environment.clock.setTimer(options.connectTimeoutMs, () =>
-    deadline.abort(tooLate(broker, options.connectTimeoutMs)),
+    over.abort(tooLate(broker, options.connectTimeoutMs)),
   );
   try {
-    const credentials = await prepareCredentials(options, request, deadline.signal);
+    const credentials = await prepareCredentials(options, request, signal);
     const connect = connectPacket(options, {
       ...credentials,
       clientId: request.plan.clientId,
@@ -64,12 +65,12 @@ export async function attemptConnect(
       dial: options.dial ?? environment.dial,
       clock: environment.clock,
       counters,
-      signal: deadline.signal,
+      signal,
     });
     return { link, connect, connack };
   } finally {
     timer.cancel();
-    forget();
+    life.endAttempt();
   }
 }
 

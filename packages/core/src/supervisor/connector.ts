@@ -138,7 +138,7 @@ export class Connector {
         broker,
         attempt,
         plan,
-        signal: life.signal,
+        life,
         beforeConnect: () => host.runner.committed(),
         connectWritten: () => {
           written = true;

@@ -10,7 +10,6 @@ import { type AnyMqttError, mqttError, type StoreError } from '../errors.ts';
 import type { ResolvedClientOptions } from '../options/client-options.ts';
 import type { ResolvedDisconnectOptions } from '../options/disconnect-options.ts';
 import type { SubscriptionRegistry } from '../subscriptions/registry.ts';
-import type { ConnectionWaiters } from './connection-waiters.ts';
 import type { Environment } from './environment.ts';
 import type { Publishing } from './publishing.ts';
 import type { SessionHost } from './session-host.ts';
@@ -29,15 +28,15 @@ export interface EndingParts {
 
 export class Ending {
   readonly #parts: EndingParts;
-  readonly #waiters: ConnectionWaiters;
+  readonly #rejectWaiters: (error: AnyMqttError) => void;
   #closing: Promise<void> | undefined;
   #failing: Promise<void> | undefined;
   /** Ends a drain: nothing it waits for can come any more. */
   #onLinkLost: (() => void) | undefined;
 
-  constructor(parts: EndingParts, waiters: ConnectionWaiters) {
+  constructor(parts: EndingParts, rejectWaiters: (error: AnyMqttError) => void) {
     this.#parts = parts;
-    this.#waiters = waiters;
+    this.#rejectWaiters = rejectWaiters;
   }
 
   /** Present while the client ends. */
@@ -117,7 +116,7 @@ export class Ending {
     if (error !== undefined) host.engine?.handleDisconnected(host.now());
     host.rest();
     const closed = mqttError('CLOSED', 'The client was closed', error && { cause: error });
-    this.#waiters.reject(closed);
+    this.#rejectWaiters(closed);
     return Promise.all([this.#parts.ended(closed), this.#failing]).then(() => undefined);
   }
 }

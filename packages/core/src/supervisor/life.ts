@@ -4,6 +4,8 @@
 export class Life {
   /** Made for whoever waits: an AbortSignal that was listened to is 350 bytes, too many for a client that is just connected. */
   #controller: AbortController | undefined;
+  /** Of the attempt under way. */
+  #attempt: AbortController | undefined;
   #stopped = false;
   #reason: unknown;
 
@@ -16,6 +18,17 @@ export class Life {
     return this.#controller.signal;
   }
 
+  /** Aborted by the end of the run, until `endAttempt`; the attempt may abort it too, when it takes too long. */
+  beginAttempt(): AbortController {
+    this.#attempt = new AbortController();
+    if (this.#stopped) this.#attempt.abort(this.#reason);
+    return this.#attempt;
+  }
+
+  endAttempt(): void {
+    this.#attempt = undefined;
+  }
+
   get stopped(): boolean {
     return this.#stopped;
   }
@@ -25,6 +38,7 @@ export class Life {
     this.#stopped = true;
     this.#reason = reason;
     this.#controller?.abort(reason);
+    this.#attempt?.abort(reason);
   }
 
   /** Nothing waits any more: the client is connected. */

@@ -33,7 +33,8 @@ export interface SupervisorParts extends ConnectorParts, EndingParts {
 export class Supervisor implements LinkHandlers, ConnectionTaker {
   readonly #parts: SupervisorParts;
   readonly #connector: Connector;
-  readonly #waiters = new ConnectionWaiters();
+  /** Made with the first call that waits. */
+  #waiters: ConnectionWaiters | undefined;
   /** Made when the client first ends. */
   #ending: Ending | undefined;
   #state: ClientState = 'idle';
@@ -101,6 +102,7 @@ export class Supervisor implements LinkHandlers, ConnectionTaker {
     if (this.#state !== 'connecting' && this.#state !== 'reconnecting') {
       return Promise.reject(mqttError('CLOSED', 'The client is closed'));
     }
+    this.#waiters ??= new ConnectionWaiters();
     return this.#waiters.wait(signal);
   }
 
@@ -192,7 +194,7 @@ export class Supervisor implements LinkHandlers, ConnectionTaker {
     const recorded = this.#parts.host.runner.committed();
     if (recorded !== undefined) await recorded;
     if (this.#link !== link) return;
-    this.#waiters.resolve(info);
+    this.#waiters?.resolve(info);
   }
 
   #connectFailed(life: Life, reason: unknown): void {
@@ -204,7 +206,7 @@ export class Supervisor implements LinkHandlers, ConnectionTaker {
     this.#parts.host.rest();
     this.#parts.publishing.detachAll(error);
     this.#parts.registry.handleConnectFailed(error);
-    this.#waiters.reject(reason);
+    this.#waiters?.reject(reason);
     this.#setState('idle');
   }
 
@@ -332,7 +334,7 @@ export class Supervisor implements LinkHandlers, ConnectionTaker {
   }
 
   #theEnd(): Ending {
-    this.#ending ??= new Ending(this.#parts, this.#waiters);
+    this.#ending ??= new Ending(this.#parts, (error) => this.#waiters?.reject(error));
     return this.#ending;
   }
 
