@@ -98,7 +98,7 @@ describe.each([
   ['none', 16],
 ] as const)('a process killed while it enqueues, sync: %s, producers: %d', (sync, producers) => {
   test(`${KILLS} times: what was confirmed is there, in order, and no sequence comes twice`, {
-    timeout: 60_000,
+    timeout: 60_000 + KILLS * 1_000,
   }, async () => {
     const directory = temporaryDirectory();
     const confirmed = new Confirmed();

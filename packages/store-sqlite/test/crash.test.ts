@@ -29,7 +29,7 @@ function contentsOf(path: string): number {
 
 describe.each(['full', 'normal'] as const)('a process killed between commits, synchronous: %s', (synchronous) => {
   test(`${KILLS} times: every commit that had returned is there, and nothing of half a batch`, {
-    timeout: 60_000,
+    timeout: 60_000 + KILLS * 1_000,
   }, async () => {
     const path = join(temporaryDirectory(), 'session.db');
     let committed = 0;
