@@ -30,7 +30,7 @@ const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 /** Infinitely far away. */
 export const NEVER: Scheduled = { cancel: () => undefined };
 
-// Read once: Node makes the number anew at every look, and `now()` is called for every packet.
+// Read once: Node makes the number anew at every look, and `now()` is called for every chunk.
 const ORIGIN = performance.timeOrigin;
 
 /** The runtime's own time. @internal */

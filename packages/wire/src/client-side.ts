@@ -11,7 +11,7 @@ import { StreamDecoder, type StreamOptions } from './stream-decoder.ts';
 
 export { isBytes } from './fields.ts';
 export { NUL, utf8Length } from './utf8.ts';
-export { variableByteIntegerLength } from './variable-byte-integer.ts';
+export { LARGEST_PACKET, variableByteIntegerLength } from './variable-byte-integer.ts';
 export type { StreamOptions };
 
 /** As `Decoder` with `from: "server"` and `nextView`. */

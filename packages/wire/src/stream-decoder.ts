@@ -8,6 +8,7 @@ import type { PacketReaders } from './packets/readers.ts';
 import { Reader } from './reader.ts';
 import { CLIENT } from './sides.ts';
 import type { Bytes } from './types.ts';
+import { LARGEST_PACKET } from './variable-byte-integer.ts';
 import { malformed, packetTooLarge, protocolError } from './wire-error.ts';
 
 /** Options of every decoder. */
@@ -36,8 +37,6 @@ const BODY = 2;
 const EMPTY: Bytes = new Uint8Array(0);
 /** Smallest buffer for an unfinished packet. */
 const SMALLEST_JOIN = 256;
-/** Five bytes of fixed header and a Remaining Length of 268,435,455 (§2.1.4). */
-const LARGEST_PACKET = 268_435_460;
 
 /**
  * From chunks of bytes, split anywhere, to packets of the types it is given readers for.

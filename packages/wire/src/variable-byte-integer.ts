@@ -6,6 +6,9 @@
 /** The largest value four bytes can hold, 268,435,455. @internal */
 export const MAXIMUM_VARIABLE_BYTE_INTEGER = 0x0fffffff;
 
+/** Bytes of the largest packet there can be: five of fixed header, and that much (§2.1.4). @internal */
+export const LARGEST_PACKET: number = 5 + MAXIMUM_VARIABLE_BYTE_INTEGER;
+
 /** Bytes that `value` takes: 1 to 4. */
 export function variableByteIntegerLength(value: number): number {
   if (value < 0x80) return 1;

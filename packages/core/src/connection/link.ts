@@ -9,6 +9,7 @@
 
 import type { AuthPacket, ConnackPacket, DisconnectPacket, Packet, WireError } from '@mqttv5/wire';
 import { encodedLength } from '@mqttv5/wire';
+import { LARGEST_PACKET } from '@mqttv5/wire/client-side';
 import type { Authenticator } from '../api/connect.ts';
 import type { Logger } from '../api/logger.ts';
 import { hexByte, SESSION_TAKEN_OVER } from '../api/reason-codes.ts';
@@ -45,9 +46,6 @@ type OpenOptions = Pick<
   EstablishOptions,
   'authenticator' | 'clock' | 'counters' | 'keepAlive' | 'logger' | 'pingTimeoutMs' | 'requestProblemInformation'
 >;
-
-/** Five bytes of fixed header and a Remaining Length of 268,435,455 (§2.1.4). */
-const LARGEST_PACKET = 268_435_460;
 
 export class Link implements PacketConnectionHandlers, KeepAliveOwner {
   readonly #packets: PacketConnection;
@@ -234,11 +232,6 @@ export class Link implements PacketConnectionHandlers, KeepAliveOwner {
 
   // ReauthenticationPort
 
-  #openReauthentication(): Reauthentication {
-    this.#reauthentication ??= new Reauthentication(this.#authenticator, this.#problemInformation, this);
-    return this.#reauthentication;
-  }
-
   sendAuth(packet: AuthPacket): boolean {
     if (encodedLength(packet) > this.#maximumPacketSize) return false;
     this.#packets.send(packet);
@@ -247,6 +240,11 @@ export class Link implements PacketConnectionHandlers, KeepAliveOwner {
 
   reauthenticated(): void {
     this.#handlers?.reauthenticated?.();
+  }
+
+  #openReauthentication(): Reauthentication {
+    this.#reauthentication ??= new Reauthentication(this.#authenticator, this.#problemInformation, this);
+    return this.#reauthentication;
   }
 
   #handleDisconnect(packet: DisconnectPacket): void {

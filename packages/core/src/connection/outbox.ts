@@ -98,10 +98,6 @@ export class Outbox {
     return this.#accepted - this.#written;
   }
 
-  get #hasQueued(): boolean {
-    return this.#queue !== undefined && this.#queue.length > 0;
-  }
-
   get hasRoom(): boolean {
     return !this.#closed && this.unsentBytes < this.#highWaterMark;
   }
@@ -328,9 +324,9 @@ export class Outbox {
     this.#writesOpen--;
     this.#writesEnded++;
     if (this.#closed) return;
-    if (this.#waiters !== undefined) this.#answerWaiters();
+    if (this.#waiters?.length) this.#answerWaiters();
     // What waits is written first: a turn that is about to fill up again must not starve it.
-    if (this.#hasQueued || (this.#end > 0 && !this.#flushScheduled)) this.#pump(this.#ending);
+    if (this.#queue?.length || (this.#end > 0 && !this.#flushScheduled)) this.#pump(this.#ending);
     if (!this.#toldFull || this.#ending || !this.hasRoom) return;
     this.#toldFull = false;
     // Not inside the `send` that made the connection call back at once: what it is about to send comes first.

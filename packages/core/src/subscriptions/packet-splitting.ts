@@ -2,10 +2,8 @@
 
 import type { UserProperties } from '@mqttv5/wire';
 
-import { utf8Length, variableByteIntegerLength } from '@mqttv5/wire/client-side';
+import { LARGEST_PACKET, utf8Length, variableByteIntegerLength } from '@mqttv5/wire/client-side';
 
-/** The largest a packet can be at all: Remaining Length of four bytes (§2.1.4). */
-const LARGEST_PACKET = 268_435_460;
 const PACKET_IDENTIFIER_BYTES = 2;
 
 /** What stands in every SUBSCRIBE or UNSUBSCRIBE of a call. */
