@@ -164,8 +164,7 @@ export interface ClientOptions {
 
   /**
    * Delay before each attempt to reconnect; `false` never reconnects. It starts over only after a connection has outlived the delay
-   * before it. When it throws or gives no delay (NaN, Infinity, below 0), 30 s apply and `logger` hears of that, or
-   * `console.error` without one.
+   * before it. When it throws or gives no delay, 30 s apply.
    * @defaultValue `exponentialBackoff({ initialMs: 1000, maximumMs: 30_000, jitterMs: 200 })`
    */
   reconnect?: Backoff | false | undefined;
@@ -175,14 +174,13 @@ export interface ClientOptions {
   retryInitialConnect?: boolean | undefined;
   /**
    * Whether to go where the broker points (0x9C, 0x9D): a function decides for each target. Credentials go there too. Never
-   * followed: to plain text from TLS, to another kind of transport, with user info. A function that throws has said no, and `logger`
-   * or `console.error` hears of that.
+   * followed: to plain text from TLS, to another kind of transport, with user info. A function that throws has said no.
    * @defaultValue false: only reported
    * @see MQTT v5.0 §4.11
    */
   followServerRedirects?: boolean | ((target: URL, from: URL) => boolean) | undefined;
   /**
-   * Whether to go on after this failure. When it throws, the client ends, and `logger` or `console.error` hears why.
+   * Whether to go on after this failure. When it throws: no.
    * @defaultValue false for 0x8E (Session taken over) and 0x84 (Unsupported Protocol Version), true for everything else
    */
   shouldReconnect?:

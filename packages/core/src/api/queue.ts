@@ -23,8 +23,7 @@ export interface QueueOptions {
   isPermanent?: ((error: AnyMqttError) => boolean) | undefined;
   /**
    * Delay of what is tried again, behind later messages: `retryBackoff(n)` before attempt n (1, 2, …), in milliseconds. When it
-   * throws or gives no delay (NaN, Infinity, below 0), 1 s applies; the client's `logger` hears of that, or `console.error`
-   * without one, once for each of the two in the life of a publisher.
+   * throws or gives no delay, 1 s applies.
    * @defaultValue 1 s doubling to 1 min, ±0.5 s
    */
   retryBackoff?: Backoff | undefined;
